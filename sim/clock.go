@@ -1,0 +1,87 @@
+package sim
+
+import "time"
+
+// ClockOptions describe the clocks of all nodes. The zero value is a world of
+// perfect clocks.
+type ClockOptions struct {
+	OffsetMax   time.Duration // time of day is off by up to ± this at the beginning
+	DriftMaxPPM int64         // both clocks run fast or slow by up to ± this
+	Bound       time.Duration // half width of the interval that Wall promises; at least the offset
+}
+
+// clock is a node's hardware opinion of time: a monotonic clock that never jumps
+// and a time of day that may, both running at the same wrong rate.
+type clock struct {
+	since    Time          // when the rate last changed
+	mono     time.Duration // monotonic reading at since
+	driftPPM int64
+	wall     time.Duration // time of day minus monotonic
+	bound    time.Duration
+	status   ClockStatus
+}
+
+const million = 1_000_000
+
+// scale is d × num / den without overflow for any d a run can reach.
+func scale(d time.Duration, num, den int64) time.Duration {
+	return d/time.Duration(den)*time.Duration(num) + d%time.Duration(den)*time.Duration(num)/time.Duration(den)
+}
+
+// at is the monotonic reading at true time t.
+func (c *clock) at(t Time) time.Duration {
+	d := t.Sub(c.since)
+	if c.driftPPM == 0 {
+		return c.mono + d
+	}
+	return c.mono + d + scale(d, c.driftPPM, million)
+}
+
+// real is how long d of this clock takes in true time, rounded up so that a timer
+// never fires before its node's own clock says so.
+func (c *clock) real(d time.Duration) time.Duration {
+	if c.driftPPM == 0 || d <= 0 {
+		return max(d, 0)
+	}
+	return scale(d, million, million+c.driftPPM) + 1
+}
+
+func (c *clock) setDrift(now Time, ppm int64) {
+	c.mono, c.since, c.driftPPM = c.at(now), now, ppm
+}
+
+func (c *clock) read(t Time) Wall {
+	w := int64(c.at(t) + c.wall)
+	// The promise stays honest under drift: the bound never falls below the true
+	// error of this very reading while the clock is synchronized.
+	b := int64(c.bound)
+	if c.status == Synchronized {
+		b = max(b, w-int64(t), int64(t)-w)
+	}
+	return Wall{Reading: w, Earliest: w - b, Latest: w + b, Status: c.status}
+}
+
+// StepClock moves node n's time of day by d, behind the back of whatever keeps it
+// synchronized.
+func (w *World) StepClock(n NodeID, d time.Duration) bool {
+	if d == 0 {
+		return false
+	}
+	c := &w.nodes[n].clock
+	c.wall += d
+	c.status = Disrupted
+	w.record(TraceClock, n, 0, 0, uint64(d), nil)
+	return true
+}
+
+// SetDrift makes node n's clocks run fast (ppm > 0) or slow from now on. Timers that
+// are already set keep their time.
+func (w *World) SetDrift(n NodeID, ppm int64) bool {
+	c := &w.nodes[n].clock
+	if c.driftPPM == ppm || ppm <= -million {
+		return false
+	}
+	c.setDrift(w.now, ppm)
+	w.record(TraceClock, n, 0, 1, uint64(ppm), nil)
+	return true
+}

@@ -1,0 +1,512 @@
+package sim
+
+import (
+	"bytes"
+	"cmp"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// The disk: one flat directory of files behind a page cache. What a machine writes
+// is in the page cache at once and on the platter only after a sync:
+//
+//	          append, write,                sync
+//	machine ─────────────────▶ page cache ─────────▶ platter      (data and size)
+//	          create, rename,             sync_dir
+//	machine ─────────────────▶ directory  ─────────▶ platter      (names)
+//
+// A kill loses nothing of this. A power loss leaves the platter and, of what was
+// not synced, a part that the seed chooses among all that a real disk may keep
+// (Pillai et al., OSDI 2014; the semantics are in docs/faults.md).
+
+// SectorSize is the unit that a disk writes atomically, in bytes.
+const SectorSize = 512
+
+// DiskOptions describe a disk. The zero value is a disk that takes no time. A disk
+// serves one operation at a time, in the order of submission.
+type DiskOptions struct {
+	Cache    time.Duration // an operation on the page cache or the directory's
+	Read     time.Duration // a read
+	Sync     time.Duration // least time of a sync or sync_dir
+	SyncMean time.Duration // mean of the exponential part on top of it
+}
+
+// disk is one node's disk. It outlives the node's incarnations.
+type disk struct {
+	w    *World
+	n    *node
+	opts DiskOptions
+
+	names    []dirent // page cache's directory, ordered by name
+	platter  []dirent // what survives a power loss
+	unsynced []dirOp  // changes of the directory that the platter has not seen
+	synced   int      // changes that are no longer unsynced, ever
+	files    []file   // inodes; slots are reused
+	freeFile []int32
+
+	busy       Time   // when the operation that was submitted last ends
+	nextIO     IOID   // of this incarnation
+	epoch      uint32 // grows with each power loss: operations of an older epoch never end
+	operations uint32 // occurrence of ChooseDisk
+	crashes    uint32 // occurrence of ChooseCrashMode
+	crashDraws uint32 // occurrence of ChooseCrash
+	scratch    []byte
+}
+
+type dirent struct {
+	name string
+	file int32
+}
+
+// dirOp is an unsynced change of the directory: link name to file, or unlink it
+// (file < 0). A rename is one op with both names, for it is atomic.
+type dirOp struct {
+	name string
+	file int32
+	old  string
+}
+
+// file is an inode.
+type file struct {
+	data    []byte   // the page cache's view
+	durable []byte   // the platter's
+	pending []fileOp // unsynced operations in order
+	journal []byte   // their bytes, one after another
+	synced  int      // operations that are no longer pending, ever
+}
+
+// fileOp is an unsynced write of size bytes at off, or (truncate) a change of the
+// file's size to off.
+type fileOp struct {
+	truncate bool
+	off      int64
+	size     int
+}
+
+// ioResult waits for a disk operation to end.
+type ioResult struct {
+	id    IOID
+	op    Op
+	err   error
+	file  int32 // Sync: which file
+	mark  int   // Sync: its operations up to here, counted from the file's beginning; SyncDir: the directory's
+	epoch uint32
+	data  []byte
+	files []FileInfo
+}
+
+func (d *disk) reset(w *World, n *node, o DiskOptions) {
+	d.w, d.n, d.opts = w, n, o
+	d.names, d.platter, d.unsynced = d.names[:0], d.platter[:0], d.unsynced[:0]
+	d.freeFile = d.freeFile[:0]
+	for i := len(d.files) - 1; i >= 0; i-- {
+		d.freeFile = append(d.freeFile, int32(i))
+	}
+	d.busy, d.nextIO, d.epoch, d.operations, d.crashes, d.crashDraws = 0, 0, 0, 0, 0, 0
+}
+
+// The machine's side. Every operation takes its identity now and its effect when the
+// handler's CPU time up to here has passed (law 6).
+
+func (d *disk) Create(name string) IOID { return d.effect(diskOp{op: OpCreate, name: name}) }
+func (d *disk) Append(name string, b []byte) IOID {
+	return d.effect(diskOp{op: OpAppend, name: name, data: b})
+}
+func (d *disk) Write(name string, off int64, b []byte) IOID {
+	return d.effect(diskOp{op: OpWrite, name: name, off: off, data: b})
+}
+func (d *disk) Read(name string, off int64, n int) IOID {
+	return d.effect(diskOp{op: OpRead, name: name, off: off, n: n})
+}
+func (d *disk) Truncate(name string, size int64) IOID {
+	return d.effect(diskOp{op: OpTruncate, name: name, off: size})
+}
+func (d *disk) Sync(name string) IOID { return d.effect(diskOp{op: OpSync, name: name}) }
+func (d *disk) Rename(oldName, newName string) IOID {
+	return d.effect(diskOp{op: OpRename, name: newName, old: oldName})
+}
+func (d *disk) Remove(name string) IOID { return d.effect(diskOp{op: OpRemove, name: name}) }
+func (d *disk) List() IOID              { return d.effect(diskOp{op: OpList}) }
+func (d *disk) SyncDir() IOID           { return d.effect(diskOp{op: OpSyncDir}) }
+
+// diskOp is an operation on its way from the machine to the disk.
+type diskOp struct {
+	id   IOID
+	op   Op
+	name string
+	old  string
+	off  int64
+	n    int
+	data []byte
+}
+
+func (d *disk) effect(o diskOp) IOID {
+	if len(o.name) > MaxName || len(o.old) > MaxName || o.off < 0 || o.n < 0 || o.off+int64(len(o.data))+int64(o.n) > MaxFile {
+		panic(fmt.Sprintf("sim: node %d: %v %.40q at %d, %d bytes: beyond the limits of a file", d.n.id, o.op, o.name, o.off, max(o.n, len(o.data))))
+	}
+	d.nextIO++
+	o.id = d.nextIO
+	d.w.effectIO(d.n, o)
+	return o.id
+}
+
+// submit is the moment at which the operation reaches the disk: it takes effect in
+// the page cache and its end is scheduled.
+func (d *disk) submit(at Time, o diskOp) {
+	w := d.w
+	w.record(TraceIO, d.n.id, 0, Kind(o.op), uint64(o.off)<<8|uint64(len(o.name)), o.data)
+	slot := w.newIO()
+	r := &w.ios[slot]
+	r.id, r.op, r.epoch = o.id, o.op, d.epoch
+	r.err = d.apply(o, r)
+
+	occurrence := d.operations
+	d.operations++
+	draw := draws{w: w, s: DiskStream(d.n.id), n: occurrence, base: base(d.n.diskKey, 0, occurrence)}
+	d.busy = max(at, d.busy).Add(d.latency(o, &draw))
+	w.queue.push(d.busy, w.queue.order(draw.below(ChooseTie, tieBound)),
+		event{what: evIO, node: d.n.id, gen: d.n.incarnation, arg: slot})
+	if o.op == OpSync {
+		w.notice(d.n, at, StepSync, 0)
+	}
+}
+
+func (d *disk) latency(o diskOp, draw *draws) time.Duration {
+	switch o.op {
+	case OpSync, OpSyncDir:
+		t := d.opts.Sync
+		if d.opts.SyncMean > 0 {
+			t += exponential(d.opts.SyncMean, draw.below(ChooseDisk, 1<<32))
+		}
+		return t
+	case OpRead:
+		return d.opts.Read
+	}
+	return d.opts.Cache
+}
+
+// apply does the operation in the page cache.
+func (d *disk) apply(o diskOp, r *ioResult) error {
+	switch o.op {
+	case OpList:
+		for _, e := range d.names {
+			r.files = append(r.files, FileInfo{e.name, int64(len(d.files[e.file].data))})
+		}
+		return nil
+	case OpSyncDir:
+		r.mark = d.synced + len(d.unsynced)
+		return nil
+	case OpCreate:
+		if d.lookup(o.name) >= 0 {
+			return ErrExist
+		}
+		d.changeDir(dirOp{name: o.name, file: d.newFile()})
+		return nil
+	case OpRename:
+		i := d.lookup(o.old)
+		if i < 0 {
+			return ErrNotExist
+		}
+		d.changeDir(dirOp{name: o.name, file: i, old: o.old})
+		return nil
+	case OpRemove:
+		if d.lookup(o.name) < 0 {
+			return ErrNotExist
+		}
+		d.changeDir(dirOp{name: o.name, file: -1})
+		return nil
+	}
+	i := d.lookup(o.name)
+	if i < 0 {
+		return ErrNotExist
+	}
+	f := &d.files[i]
+	switch o.op {
+	case OpAppend:
+		f.write(int64(len(f.data)), o.data)
+	case OpWrite:
+		f.write(o.off, o.data)
+	case OpTruncate:
+		f.data = resize(f.data, o.off)
+		f.pending = append(f.pending, fileOp{truncate: true, off: o.off})
+	case OpRead:
+		if o.off < int64(len(f.data)) {
+			r.data = append(r.data, f.data[o.off:min(o.off+int64(o.n), int64(len(f.data)))]...)
+		}
+	case OpSync:
+		r.file, r.mark = i, f.synced+len(f.pending)
+	}
+	return nil
+}
+
+func (f *file) write(off int64, b []byte) {
+	f.data = overwrite(f.data, off, b)
+	f.pending = append(f.pending, fileOp{off: off, size: len(b)})
+	f.journal = append(f.journal, b...)
+}
+
+// overwrite puts b at off, extending with zeros as needed.
+func overwrite(data []byte, off int64, b []byte) []byte {
+	if end := off + int64(len(b)); end > int64(len(data)) {
+		if off == int64(len(data)) {
+			return append(data, b...)
+		}
+		data = resize(data, end)
+	}
+	copy(data[off:], b)
+	return data
+}
+
+// resize cuts data or extends it with zeros.
+func resize(data []byte, size int64) []byte {
+	if size <= int64(len(data)) {
+		return data[:size]
+	}
+	n := int64(len(data))
+	data = slices.Grow(data, int(size-n))[:size]
+	clear(data[n:])
+	return data
+}
+
+func (d *disk) lookup(name string) int32 {
+	for i := range d.names {
+		if d.names[i].name == name {
+			return d.names[i].file
+		}
+	}
+	return -1
+}
+
+func (d *disk) changeDir(o dirOp) {
+	d.names = changed(d.names, o)
+	d.unsynced = append(d.unsynced, o)
+}
+
+// changed applies o to a directory.
+func changed(dir []dirent, o dirOp) []dirent {
+	if o.old != "" {
+		dir = slices.DeleteFunc(dir, func(e dirent) bool { return e.name == o.old })
+	}
+	i, found := slices.BinarySearchFunc(dir, o.name, func(e dirent, name string) int { return cmp.Compare(e.name, name) })
+	switch {
+	case o.file < 0 && found:
+		return slices.Delete(dir, i, i+1)
+	case o.file < 0:
+		return dir
+	case found:
+		dir[i].file = o.file
+		return dir
+	}
+	return slices.Insert(dir, i, dirent{o.name, o.file})
+}
+
+func (d *disk) newFile() int32 {
+	if n := len(d.freeFile); n > 0 {
+		i := d.freeFile[n-1]
+		d.freeFile = d.freeFile[:n-1]
+		f := &d.files[i]
+		f.forget()
+		f.data, f.durable = f.data[:0], f.durable[:0]
+		return i
+	}
+	d.files = append(d.files, file{})
+	return int32(len(d.files) - 1)
+}
+
+// sweep gives back the files that no name, no platter's name and no unsynced change
+// leads to.
+func (d *disk) sweep() {
+	for i := range d.files {
+		id := int32(i)
+		is := func(e dirent) bool { return e.file == id }
+		if slices.ContainsFunc(d.names, is) || slices.ContainsFunc(d.platter, is) || slices.Contains(d.freeFile, id) ||
+			slices.ContainsFunc(d.unsynced, func(o dirOp) bool { return o.file == id }) {
+			continue
+		}
+		d.freeFile = append(d.freeFile, id)
+	}
+}
+
+// finish is the end of an operation on the disk's side: a sync makes durable what
+// was submitted before it.
+func (d *disk) finish(r *ioResult) {
+	if r.err != nil {
+		return
+	}
+	switch r.op {
+	case OpSync:
+		f := &d.files[r.file]
+		f.persist(r.mark - f.synced)
+	case OpSyncDir:
+		n := r.mark - d.synced
+		if n <= 0 {
+			return
+		}
+		unlinked := false
+		for _, o := range d.unsynced[:n] {
+			d.platter = changed(d.platter, o)
+			unlinked = unlinked || o.file < 0 || o.old != ""
+		}
+		d.unsynced = slices.Delete(d.unsynced, 0, n)
+		d.synced += n
+		if unlinked {
+			d.sweep()
+		}
+	}
+}
+
+// forget drops the pending operations: nothing will make them durable.
+func (f *file) forget() {
+	f.synced += len(f.pending)
+	f.pending, f.journal = f.pending[:0], f.journal[:0]
+}
+
+// persist writes the first n pending operations to the platter. None may be left:
+// an earlier sync that was submitted later, or a reused inode, has done them.
+func (f *file) persist(n int) {
+	if n <= 0 {
+		return
+	}
+	used := 0
+	for _, o := range f.pending[:n] {
+		if o.truncate {
+			f.durable = resize(f.durable, o.off)
+			continue
+		}
+		f.durable = overwrite(f.durable, o.off, f.journal[used:used+o.size])
+		used += o.size
+	}
+	if n == len(f.pending) {
+		f.forget()
+		return
+	}
+	f.synced += n
+	f.pending = slices.Delete(f.pending, 0, n)
+	f.journal = f.journal[:copy(f.journal, f.journal[used:])]
+}
+
+// What a power loss may do to what was not synced; one of these a loss.
+const (
+	crashKeepAll  = iota // the cache happened to be written back
+	crashDropAll         // nothing of it was
+	crashDropSome        // sectors, sizes and names reached the platter in any order
+	crashTear            // and the write under way was cut within a sector
+	crashModes
+)
+
+// powerLoss leaves what the platter holds and a legal part of the rest.
+func (d *disk) powerLoss() {
+	d.epoch++
+	mode := d.choose(ChooseCrashMode, &d.crashes, crashModes)
+	for i := range d.files {
+		if f := &d.files[i]; len(f.pending) > 0 {
+			d.crashFile(f, mode)
+		}
+	}
+	// The directory is journaled: of its unsynced changes a prefix survives, and a
+	// name may be there before the data of its file.
+	keep := len(d.unsynced)
+	switch mode {
+	case crashDropAll:
+		keep = 0
+	case crashDropSome, crashTear:
+		keep = int(d.choose(ChooseCrash, &d.crashDraws, uint64(keep)+1))
+	}
+	for _, o := range d.unsynced[:keep] {
+		d.platter = changed(d.platter, o)
+	}
+	d.synced += len(d.unsynced)
+	d.unsynced = d.unsynced[:0]
+	d.names = append(d.names[:0], d.platter...)
+	d.sweep()
+	d.busy = 0
+}
+
+func (d *disk) choose(c Choice, occurrence *uint32, bound uint64) uint64 {
+	n := *occurrence
+	*occurrence++
+	draw := draws{w: d.w, s: DiskStream(d.n.id), n: n, base: base(d.n.diskKey, 0, n)}
+	return draw.below(c, bound)
+}
+
+// crashFile decides what a power loss leaves of a file. Sizes reach the platter in
+// order; sectors in any order, but the writes of one sector in theirs; a torn sector
+// keeps the beginning of its write and, in the rest of that write, old bytes or
+// garbage. Synced bytes beside a torn write stay (powersafe overwrite).
+func (d *disk) crashFile(f *file, mode uint64) {
+	switch mode {
+	case crashKeepAll:
+		f.persist(len(f.pending))
+	case crashDropAll:
+	default:
+		sizes := int(d.choose(ChooseCrash, &d.crashDraws, uint64(len(f.pending))+1))
+		size := int64(len(f.durable))
+		first, last := int64(MaxFile), int64(0)
+		for i, o := range f.pending {
+			end := o.off + int64(o.size)
+			if i < sizes {
+				if o.truncate {
+					size = o.off
+				} else {
+					size = max(size, end)
+				}
+			}
+			if o.size > 0 {
+				first, last = min(first, o.off/SectorSize), max(last, (end-1)/SectorSize)
+			}
+		}
+		f.durable = resize(f.durable, size)
+		for s := first; s <= last; s++ {
+			d.crashSector(f, s, mode)
+		}
+	}
+	f.forget()
+	f.data = append(f.data[:0], f.durable...)
+}
+
+func (d *disk) crashSector(f *file, sector int64, mode uint64) {
+	lo, hi := sector*SectorSize, (sector+1)*SectorSize
+	touching := uint64(0)
+	for _, o := range f.pending {
+		if o.off < hi && o.off+int64(o.size) > lo {
+			touching++
+		}
+	}
+	if touching == 0 {
+		return
+	}
+	keep := d.choose(ChooseCrash, &d.crashDraws, touching+1)
+	used := int64(0)
+	for _, o := range f.pending {
+		from, to := max(o.off, lo), min(o.off+int64(o.size), hi)
+		part := f.journal[used : used+int64(o.size)]
+		used += int64(o.size)
+		if from >= to {
+			continue
+		}
+		part = part[from-o.off : to-o.off]
+		if keep == 0 {
+			if mode == crashTear {
+				cut := int(d.choose(ChooseCrash, &d.crashDraws, uint64(len(part))+1))
+				d.scratch = append(d.scratch[:0], part...)
+				if d.choose(ChooseCrash, &d.crashDraws, 4) == 0 {
+					d.scratch = append(d.scratch[:cut], bytes.Repeat([]byte{0xa5}, len(part)-cut)...)
+				} else {
+					d.scratch = d.scratch[:cut]
+				}
+				f.keep(from, d.scratch)
+			}
+			return
+		}
+		f.keep(from, part)
+		keep--
+	}
+}
+
+// keep writes b to the platter as far as the file's surviving size reaches.
+func (f *file) keep(off int64, b []byte) {
+	if off < int64(len(f.durable)) {
+		copy(f.durable[off:], b)
+	}
+}

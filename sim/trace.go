@@ -1,0 +1,157 @@
+package sim
+
+import (
+	"strconv"
+)
+
+// The trace is the run (law 7): every event, with its time and bytes, feeds a 64-bit
+// digest as it happens, without formatting. Two runs are the same run when their
+// digests agree. A rendered trace is made only when somebody asks (World.Trace).
+
+// TraceType is what a line of the trace tells.
+type TraceType uint8
+
+// What happens in a world.
+const (
+	TraceBoot      TraceType = iota + 1 // node booted; Arg: incarnation
+	TraceStart                          // client started
+	TraceDeliver                        // frame arrived and was handled; Bytes
+	TraceLost                           // frame was lost; Arg: why
+	TraceDuplicate                      // frame was duplicated
+	TraceTimer                          // timer fired; Arg: timer
+	TraceIO                             // disk operation submitted; Kind: Op; Bytes: what is written
+	TraceDone                           // disk operation ended; Kind: Op; Arg: 1 when with an error
+	TraceKill
+	TracePowerLoss
+	TracePause
+	TraceResume
+	TraceHalt // a machine stopped its process
+	TraceCut
+	TraceMend
+	TraceDisturb
+	TraceClock // a clock was stepped or changed its rate
+	TraceStop  // client ended
+	traceEnd
+)
+
+var traceNames = [traceEnd]string{"none", "boot", "start", "deliver", "lost", "duplicate", "timer", "io", "done",
+	"kill", "power_loss", "pause", "resume", "halt", "cut", "mend", "disturb", "clock", "stop"} //saros:constant names
+
+// String names the type as traces do.
+func (t TraceType) String() string {
+	if t < traceEnd {
+		return traceNames[t]
+	}
+	return "trace?"
+}
+
+// Why a frame was lost.
+const (
+	lostLoss = iota
+	lostCut
+	lostDown
+)
+
+var lostNames = [...]string{"loss", "partition", "down"} //saros:constant names
+
+// TraceLine is one line of a trace. Bytes are valid during the call only.
+type TraceLine struct {
+	Event  uint64 // of which event of the run this is part, counted from 1
+	Time   Time
+	Type   TraceType
+	Node   NodeID // where it happened
+	From   NodeID // sender
+	Kind   Kind   // of a frame; an Op
+	Arg    uint64
+	Bytes  []byte
+	Digest Digest // of the run up to and including this line
+}
+
+// Vocabulary names what traces speak of: message kinds, observed fields, timers, by
+// number. Missing names are rendered as numbers.
+type Vocabulary struct {
+	Kinds, Fields, Timers []string
+}
+
+// KindName names a message kind.
+func (v *Vocabulary) KindName(k Kind) string { return nameOf(v.Kinds, int(k)) }
+
+func nameOf(names []string, i int) string {
+	if i < len(names) && names[i] != "" {
+		return names[i]
+	}
+	return strconv.Itoa(i)
+}
+
+// record folds what happened into the digest, and shows it to World.Trace.
+func (w *World) record(t TraceType, n, from NodeID, kind Kind, arg uint64, b []byte) {
+	d := w.digest.Word(uint64(w.now)).Word(uint64(t)<<48 | uint64(n)<<32 | uint64(from)<<16 | uint64(kind)).Word(arg)
+	if b != nil {
+		d = d.Bytes(b)
+	}
+	w.digest = d
+	if w.Trace != nil {
+		w.Trace(TraceLine{w.events, w.now, t, n, from, kind, arg, b, d})
+	}
+}
+
+// AppendJSON appends the line as one JSON object (schema saros/trace/v1, keys in
+// fixed order, integers only), without a newline. names maps NodeIDs to names.
+func (l *TraceLine) AppendJSON(b []byte, names []string, v *Vocabulary) []byte {
+	str := func(key, s string) {
+		b = append(b, `,"`...)
+		b = append(b, key...)
+		b = append(b, `":`...)
+		b = strconv.AppendQuote(b, s)
+	}
+	num := func(key string, x int64) {
+		b = append(b, `,"`...)
+		b = append(b, key...)
+		b = append(b, `":`...)
+		b = strconv.AppendInt(b, x, 10)
+	}
+	b = append(b, `{"event":`...)
+	b = strconv.AppendUint(b, l.Event, 10)
+	num("at_ns", int64(l.Time))
+	str("type", l.Type.String())
+	if l.Node != 0 {
+		str("node", nameOf(names, int(l.Node)))
+	}
+	switch l.Type {
+	case TraceDeliver, TraceLost, TraceDuplicate:
+		str("from", nameOf(names, int(l.From)))
+		str("kind", v.KindName(l.Kind))
+		if l.Type == TraceLost {
+			str("reason", lostNames[l.Arg])
+		} else {
+			num("bytes", int64(len(l.Bytes)))
+		}
+	case TraceCut, TraceMend, TraceDisturb:
+		str("from", nameOf(names, int(l.From)))
+		num("arg", int64(l.Arg))
+	case TraceTimer:
+		str("timer", nameOf(v.Timers, int(l.Arg)))
+	case TraceIO:
+		str("op", Op(l.Kind).String())
+		num("bytes", int64(len(l.Bytes)))
+	case TraceDone:
+		str("op", Op(l.Kind).String())
+		num("failed", int64(l.Arg))
+	case TraceBoot:
+		num("incarnation", int64(l.Arg))
+	case TraceClock:
+		num("arg", int64(l.Arg))
+	}
+	str("digest", l.Digest.String())
+	return append(b, '}')
+}
+
+// String is the digest as 16 hexadecimal digits.
+func (d Digest) String() string {
+	const hex = "0123456789abcdef"
+	var b [16]byte
+	for i := range b {
+		b[i] = hex[d>>(60-4*i)&15]
+	}
+	return string(b[:])
+}
