@@ -18,6 +18,7 @@ type LinkOptions struct {
 	TailFactor   int64         // by which their delay is multiplied; 0 counts as 1
 	LossPPM      int64
 	DuplicatePPM int64
+	Once         bool // a connection: a frame arrives at most once, whatever disturbs the link
 }
 
 // Disturbance is trouble added to a directed link for a while.
@@ -131,7 +132,7 @@ func (w *World) send(n *node, at Time, to NodeID, kind Kind, frame []byte) {
 	ev := event{what: evFrame, kind: kind, node: to, from: n.id, size: uint32(len(frame))}
 	ev.arg = w.frames.put(frame)
 	w.queue.push(at.Add(l.delay(o, &draw, ChooseDelay, ChooseTail)), w.queue.order(draw.below(ChooseTie, tieBound)), ev)
-	if p := o.DuplicatePPM + int64(l.dup); p > 0 && int64(draw.below(ChooseDuplicate, million)) < p {
+	if p := o.DuplicatePPM + int64(l.dup); p > 0 && !o.Once && int64(draw.below(ChooseDuplicate, million)) < p {
 		ev.arg = w.frames.put(frame)
 		w.queue.push(at.Add(l.delay(o, &draw, ChooseDelayCopy, ChooseTailCopy)), w.queue.order(draw.below(ChooseTieCopy, tieBound)), ev)
 		w.record(TraceDuplicate, to, n.id, kind, 0, nil)

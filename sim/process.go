@@ -137,7 +137,7 @@ func (w *World) handle(n *node, ev event) {
 		w.frames.drop(ev.arg, ev.size)
 	case evTimer:
 		t := &n.timers[ev.arg]
-		if !t.due { // stopped or restarted while the event waited
+		if !t.due || ev.size != t.entry { // stopped or restarted while the event waited
 			w.current = nil
 			return
 		}
@@ -326,6 +326,7 @@ type timer struct {
 	deadline Time
 	order    uint64 // tie and sequence of the deadline
 	queued   Time   // when the entry comes up
+	queuedAs uint64 // under which order
 	entry    uint32 // generation of the valid entry
 	inQueue  bool
 	active   bool
@@ -337,6 +338,7 @@ func (n *node) SetTimer(id TimerID, d time.Duration) {
 	if !n.up {
 		return
 	}
+	d = max(d, 0)
 	if w.mustHold(n) {
 		h := n.hold()
 		h.timer, h.id, h.d = true, id, d
@@ -367,7 +369,7 @@ func (w *World) setTimer(n *node, id TimerID, at Time, d time.Duration) {
 	t.active, t.due = true, false
 	t.deadline = at.Add(n.clock.real(d))
 	t.order = w.queue.order(w.tieOf(n))
-	if t.inQueue && t.queued <= t.deadline {
+	if t.inQueue && (t.queued < t.deadline || t.queued == t.deadline && t.queuedAs < t.order) {
 		return
 	}
 	w.queueTimer(n, id, t)
@@ -375,7 +377,7 @@ func (w *World) setTimer(n *node, id TimerID, at Time, d time.Duration) {
 
 func (w *World) queueTimer(n *node, id TimerID, t *timer) {
 	t.entry++
-	t.inQueue, t.queued = true, t.deadline
+	t.inQueue, t.queued, t.queuedAs = true, t.deadline, t.order
 	w.queue.push(t.deadline, t.order, event{what: evTimer, node: n.id, gen: n.incarnation, arg: uint32(id), size: t.entry})
 }
 

@@ -66,7 +66,7 @@ func (n *Node) onPreVoteReply(from sim.NodeID, frame []byte) {
 		n.observeTerm(m.Term)
 		return
 	}
-	if n.role != PreCandidate || !n.rules.Current(n.term+1, m.Term) {
+	if n.role != PreCandidate || !n.rules.CurrentVote(n.term+1, m.Term) {
 		return
 	}
 	n.votes.grant(from)
@@ -142,7 +142,7 @@ func (n *Node) onVoteReply(from sim.NodeID, frame []byte) {
 		return
 	}
 	n.observeTerm(m.Term)
-	if n.role != Candidate || !m.Granted || !n.rules.Current(n.term, m.Term) {
+	if n.role != Candidate || !m.Granted || !n.rules.CurrentVote(n.term, m.Term) {
 		return
 	}
 	n.votes.grant(from)

@@ -327,7 +327,8 @@ func (n *Node) release() {
 func (n *Node) deliver(to sim.NodeID, kind sim.Kind, frame []byte) {
 	if kind == KindAppendReply {
 		var m AppendReply
-		if m.decode(frame); m.OK {
+		// One that waited while its term ended is about entries that may be gone.
+		if m.decode(frame); m.OK && m.Term == n.term {
 			n.acknowledged = max(n.acknowledged, min(m.Match, n.log.Last()))
 		}
 	}

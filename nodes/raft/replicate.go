@@ -185,17 +185,17 @@ func (n *Node) onAppendReply(from sim.NodeID, frame []byte) {
 	}
 	n.observeTerm(m.Term)
 	p := n.peer(from)
-	if n.role != Leader || p == nil || !n.rules.Current(n.term, m.Term) {
+	if n.role != Leader || p == nil || !n.rules.CurrentAck(n.term, m.Term) {
 		return
 	}
 	p.heard, p.answered = n.env.Monotonic(), true
 	p.inflight = max(p.inflight-1, 0)
-	if n.rules.Acknowledges(m) {
-		if m.Match > n.log.Last() {
+	if match, ok := n.rules.Acknowledges(m); ok {
+		if match > n.log.Last() {
 			return // nobody can match what was never sent
 		}
-		if m.Match > p.match {
-			p.match = m.Match
+		if match > p.match {
+			p.match = match
 			p.probing = false
 		}
 		p.next = max(p.next, p.match+1)

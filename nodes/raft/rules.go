@@ -28,8 +28,10 @@ type Rules struct {
 
 	// Deposes tells whether a message's term ends the present role (Raft 5.1).
 	Deposes func(own, seen Term) bool
-	// Current tells whether a reply belongs to the term that asked (Raft 5.1).
-	Current func(own, reply Term) bool
+	// CurrentVote and CurrentAck tell whether a vote, an acknowledgement, belongs to
+	// the term that asked for it (Raft 5.1).
+	CurrentVote func(asked, reply Term) bool
+	CurrentAck  func(own, reply Term) bool
 	// Follows tells whether an append of the present term turns a node of this role
 	// into a follower: somebody else won the election (Raft 5.2).
 	Follows func(role Role) bool
@@ -47,8 +49,9 @@ type Rules struct {
 	// Covers is how far an append's commit index may be believed: no farther than
 	// the append itself reaches, for what lies behind it may differ (Raft, Figure 2).
 	Covers func(leaderCommit, lastNew Index) Index
-	// Acknowledges tells whether a reply counts as an acknowledgement.
-	Acknowledges func(r AppendReply) bool
+	// Acknowledges tells whether a reply is an acknowledgement, and of how much: a
+	// rejection is none (Raft 5.3).
+	Acknowledges func(r AppendReply) (Index, bool)
 
 	// Durability.
 
@@ -118,13 +121,14 @@ func DefaultRules() Rules {
 		UpToDate: func(r VoteRequest, lastIndex Index, lastTerm Term) bool {
 			return r.LastTerm > lastTerm || r.LastTerm == lastTerm && r.LastIndex >= lastIndex
 		},
-		FreeToVote: func(votedFor, candidate sim.NodeID) bool { return votedFor == 0 || votedFor == candidate },
-		Won:        func(v *Votes, quorum int) bool { return len(v.From) >= quorum },
-		Deposes:    func(own, seen Term) bool { return seen > own },
-		Current:    func(own, reply Term) bool { return reply == own },
-		Follows:    func(Role) bool { return true },
-		Refuses:    func(own, seen Term) bool { return seen < own },
-		Matches:    func(l *Log, prev Index, prevTerm Term) bool { return l.Has(prev, prevTerm) },
+		FreeToVote:  func(votedFor, candidate sim.NodeID) bool { return votedFor == 0 || votedFor == candidate },
+		Won:         func(v *Votes, quorum int) bool { return len(v.From) >= quorum },
+		Deposes:     func(own, seen Term) bool { return seen > own },
+		CurrentVote: func(asked, reply Term) bool { return reply == asked },
+		CurrentAck:  func(own, reply Term) bool { return reply == own },
+		Follows:     func(Role) bool { return true },
+		Refuses:     func(own, seen Term) bool { return seen < own },
+		Matches:     func(l *Log, prev Index, prevTerm Term) bool { return l.Has(prev, prevTerm) },
 		Conflict: func(l *Log, prev Index, entries []Entry) (int, bool) {
 			for i := range entries {
 				at := prev + 1 + Index(i)
@@ -138,7 +142,7 @@ func DefaultRules() Rules {
 			return len(entries), false
 		},
 		Covers:         func(leaderCommit, lastNew Index) Index { return min(leaderCommit, lastNew) },
-		Acknowledges:   func(r AppendReply) bool { return r.OK },
+		Acknowledges:   func(r AppendReply) (Index, bool) { return r.Match, r.OK },
 		Acknowledge:    func() When { return WhenDurable },
 		LeaderCounts:   func() When { return WhenDurable },
 		CommitQuorum:   Majority,

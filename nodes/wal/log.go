@@ -217,7 +217,11 @@ func (l *Log) onError(env sim.Env, io sim.IO) {
 		l.await(env.Disk().Sync(l.file))
 		return
 	}
-	l.fail(fmt.Errorf("wal: %v %s: %w", io.Op, l.file, io.Err))
+	file := l.file
+	if l.phase == rewriting {
+		file = l.rewrittenName()
+	}
+	l.fail(fmt.Errorf("wal: %v %s: %w", io.Op, file, io.Err))
 }
 
 func (l *Log) fail(err error) { l.phase, l.err = failed, err }

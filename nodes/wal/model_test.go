@@ -26,13 +26,17 @@ type model struct {
 	records [][]byte // by Position-1: what was appended and may be recovered
 	acked   int
 	replay  [][]byte // by the recovery under way
-	failing bool     // a sync was made to fail: the log must say so before it counts it as durable
 	crashes int
 	torn    int
 }
 
 func (m *model) boot() {
-	m.log = New(Options{SegmentBytes: 400, Rules: m.rules})
+	o := Options{SegmentBytes: 400, Rules: m.rules}
+	if m.log == nil || m.choose(2) == 0 {
+		m.log = New(o)
+	} else {
+		m.log.Reset(o)
+	}
 	m.env = newFakeEnv(m.disk)
 	m.replay = nil
 	m.log.Open(m.env, func(record []byte) error {
@@ -59,7 +63,7 @@ func (m *model) step() error {
 		m.disk.powerLoss(m.choose)
 		m.crash()
 	case 18:
-		return m.failSync()
+		m.disk.failing[sim.OpSync] = 1
 	default:
 		return m.land()
 	}
@@ -88,7 +92,7 @@ func (m *model) crash() {
 func (m *model) land() error {
 	recovering := !m.log.Ready()
 	if _, err := m.env.step(m.log); err != nil {
-		return err
+		return m.halted(err)
 	}
 	if m.log.Ready() && recovering {
 		if err := m.recovered(); err != nil {
@@ -125,31 +129,18 @@ func (m *model) recovered() error {
 	return nil
 }
 
-// failSync lets a sync of the flight that leaves next fail: the log must end, and the
-// process starts again, with the pages that the disk believes clean.
-func (m *model) failSync() error {
-	if !m.log.Ready() || len(m.disk.queue) > 0 || len(m.log.buffer) == 0 {
-		return nil
-	}
-	m.disk.failing[sim.OpSync] = 1
-	m.log.Flush(m.env)
-	err := m.env.settle(m.log)
-	if err == nil { // only a mutant goes on
-		m.acked = int(m.log.Durable())
-		return nil
-	}
+// halted is what an owner does after an error. Nothing but a disk that failed may
+// have caused it, and the log must not go on.
+func (m *model) halted(err error) error {
 	if !errors.Is(err, errIO) {
 		return err
 	}
-	if m.log.Ready() || m.log.Append(nil) != m.log.Appended() {
-		return errors.New("the log goes on after a failed sync")
-	}
 	left := len(m.disk.queue)
 	m.log.Flush(m.env)
-	if len(m.disk.queue) > left {
-		return errors.New("the log writes after a failed sync")
+	if len(m.disk.queue) > left || m.log.Ready() {
+		return errors.New("the log goes on after a failed sync")
 	}
-	m.disk.kill()
+	m.disk.kill() // the pages that the sync did not write are clean now
 	m.crash()
 	return nil
 }
@@ -162,6 +153,7 @@ func (m *model) run(steps int) (err error) {
 			return err
 		}
 	}
+	clear(m.disk.failing)
 	for more := true; more; { // and in the end it must come up
 		more = len(m.disk.queue) > 0
 		if err := m.land(); err != nil {

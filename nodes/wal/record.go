@@ -57,7 +57,13 @@ func appendHeader(b []byte, segment uint32, first Position) []byte {
 	b = binary.LittleEndian.AppendUint32(b, version)
 	b = binary.LittleEndian.AppendUint32(b, segment)
 	b = binary.LittleEndian.AppendUint64(b, uint64(first))
-	return binary.LittleEndian.AppendUint32(b, crc32.Checksum(b[start:], castagnoli))
+	b = append(b, 0, 0, 0, 0)
+	sealHeader(b[start:])
+	return b
+}
+
+func sealHeader(h []byte) {
+	binary.LittleEndian.PutUint32(h[headerSize-4:], crc32.Checksum(h[:headerSize-4], castagnoli))
 }
 
 // header is what a segment says of itself.

@@ -32,7 +32,7 @@ func (l *Log) Open(env sim.Env, replay func(record []byte) error) {
 		panic(fmt.Sprintf("wal: %s: Open without Reset, with %d records appended", l.options.Name, l.appended))
 	}
 	l.recovery.replay = replay
-	l.phase, l.file = listing, "directory"
+	l.phase, l.file = listing, "the directory"
 	l.await(env.Disk().List())
 }
 
@@ -237,20 +237,19 @@ func (l *Log) damaged(offset int, reason string) {
 // rewrittenName is the file that replaces the tail at the end of a recovery.
 func (l *Log) rewrittenName() string { return l.options.Name + "-rewritten" }
 
+// fileName has eight digits, so that names sort as numbers do for the first 6 TB.
 func (l *Log) fileName(segment uint32) string {
-	var digits [8]byte
-	for i, n := len(digits)-1, segment; i >= 0; i, n = i-1, n/10 {
-		digits[i] = byte('0' + n%10)
-	}
-	return l.options.Name + "-" + string(digits[:])
+	const zeros = "00000000"
+	digits := strconv.FormatUint(uint64(segment), 10)
+	return l.options.Name + "-" + zeros[min(len(digits), len(zeros)):] + digits
 }
 
 // parseName is fileName's inverse; other names are not the log's.
 func (l *Log) parseName(name string) (segment uint32, ok bool) {
 	digits, ok := strings.CutPrefix(name, l.options.Name+"-")
-	if !ok || len(digits) != 8 {
+	if !ok {
 		return 0, false
 	}
 	n, err := strconv.ParseUint(digits, 10, 32)
-	return uint32(n), err == nil
+	return uint32(n), err == nil && l.fileName(uint32(n)) == name
 }

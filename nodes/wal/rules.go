@@ -1,8 +1,8 @@
 package wal
 
 // Rules are the guards of the log, one field each. The zero value of a field is the
-// rule that holds; every other value is a bug that some system shipped, so that a run
-// can show what the guard is for.
+// rule that holds; every other value takes the guard away, so that a run can show what
+// it is for.
 type Rules struct {
 	DurableWhen   DurableWhen
 	SyncDirectory SyncDirectory

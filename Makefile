@@ -1,0 +1,61 @@
+# The one gate is `make check`; CI runs the same targets (.ci/run). Every target
+# says in its help line what it costs on two cores.
+
+GO       ?= go
+SCENARIO ?= kv
+FOR      ?= 30s
+FUZZTIME ?= 10s
+COUNT    ?= 5
+BENCH    ?= .
+WORKERS  ?= $(shell nproc 2>/dev/null || echo 2)
+
+.DEFAULT_GOAL := help
+.PHONY: help check format vet policy test race bench golden hunt mutants determinism determinism-quick fuzz build clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+check: format vet policy test determinism-quick ## the gate: all of format, vet, policy, test, determinism-quick; under 10 min
+
+format: ## fail on files that gofmt would change, and name them; 1 s
+	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then \
+		printf 'not formatted (gofmt -w):\n%s\n' "$$unformatted"; exit 1; fi
+
+vet: ## go vet ./...; under 1 min
+	$(GO) vet ./...
+
+policy: ## the rules of the house: import lattice, nondeterminism; 5 s
+	$(GO) test .
+
+test: ## go test ./..., golden traces and command scripts among them; under 5 min
+	$(GO) test ./...
+
+race: ## the same under the race detector, -short; under 10 min
+	$(GO) test -race -short ./...
+
+bench: ## all benchmarks, COUNT=5 times each, BENCH=regexp; 10 min
+	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem -count $(COUNT) ./...
+
+golden: ## write golden traces and protocol scripts anew, show what moved; 1 min
+	scripts/golden.sh
+
+hunt: build ## look for failures: SCENARIO=kv FOR=30s WORKERS=all cores
+	bin/saros hunt $(SCENARIO) --for $(FOR) --workers $(WORKERS)
+
+mutants: build ## convict every mutant by its check, in all scenarios; under 10 min
+	bin/saros mutants
+
+determinism: ## same seeds, same hashes on amd64, amd64 -race, 386, arm64, wasm: SEEDS=200 SEEDS_KV5=40; under 10 min
+	scripts/determinism.sh
+
+determinism-quick: ## the same with 25 seeds and without qemu and node; under 2 min
+	SEEDS=25 SEEDS_KV5=5 SAROS_DETERMINISM_SKIP="arm64 wasm" scripts/determinism.sh
+
+fuzz: ## every fuzz target in turn, FUZZTIME=10s each
+	FUZZTIME=$(FUZZTIME) scripts/fuzz.sh
+
+build: ## bin/saros; 10 s
+	$(GO) build -trimpath -o bin/saros ./cmd/saros
+
+clean: ## delete what the other targets built
+	rm -rf bin

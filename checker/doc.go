@@ -1,0 +1,32 @@
+// Package checker turns what clients saw into a verdict: was there one order of all operations, each
+// taking effect at one instant between its call and its return, that explains every reply?
+//
+// That property is linearizability (Herlihy and Wing, "Linearizability: A Correctness Condition for
+// Concurrent Objects", 1990). It is local: a history is linearizable exactly when the operations on
+// each key are, so keys are judged one at a time, in sorted order.
+//
+//	History ─► per key ─► certificate ──────────────────────────► Valid
+//	                           │ proves nothing
+//	                           └─► normalise ─► Porcupine ──────► Valid
+//	                                                 │ illegal
+//	                                                 └─► minimise ─► Invalid: core, text
+//
+// A certificate is an order that somebody claims (here: the log index each reply carried), replayed
+// against the sequential specification; an order that replays is a proof whoever supplied it, one that
+// does not proves nothing. Normalising resolves operations of unknown outcome without search where that
+// loses nothing. Porcupine (A. Athalye) searches for the rest, with the algorithm of Wing and Gong as
+// refined by G. Lowe.
+//
+// The world it assumes: sequential clients (sessions), one open operation each; virtual time in integer
+// nanoseconds; closed intervals, so that operations which touch at one instant are concurrent; keys
+// that are missing at the start. Outcomes are Jepsen's: ok, fail (proven to have had no effect), and
+// info (it may take effect at any time after its call, once, or never). A client says fail only when it
+// can prove it.
+//
+// What always holds: Valid and Invalid are proofs; what could not be decided is Unknown, with a reason,
+// and never Valid. The same operations give the same report, byte for byte, in whatever order they
+// stand in the slice. A malformed history is an input error (Validate, ReadHistory), not a verdict.
+//
+// Left out: transactions over several keys, weaker models (sessions, bounded staleness), and the search
+// for the smallest core there is: the minimiser ends in a small one.
+package checker

@@ -1,0 +1,130 @@
+package checker
+
+import (
+	"cmp"
+	"slices"
+)
+
+// firstUnexplained returns the operation with the earliest return that no order explains, and the
+// history as it stood at that instant: what was called later is gone, what had not returned is open.
+// A legal history is legal at every earlier instant, so halving finds it. base must be illegal; what
+// is returned is proven illegal, even where steps run short and an earlier return might do.
+func (c *Checker) firstUnexplained() (Operation, []Operation) {
+	returns := make([]Operation, 0, len(c.base))
+	for _, op := range c.base {
+		if op.Outcome == Ok {
+			returns = append(returns, op)
+		}
+	}
+	slices.SortFunc(returns, func(a, b Operation) int { return cmp.Or(cmp.Compare(a.Return, b.Return), byCall(&a, &b)) })
+	explained, unexplained := 0, len(returns)
+	for unexplained-explained > 1 {
+		middle := explained + (unexplained-explained)/2
+		if c.search.judge(c.asOf(returns[middle-1])) == illegal {
+			unexplained = middle
+		} else {
+			explained = middle
+		}
+	}
+	last := returns[unexplained-1]
+	return last, c.asOf(last)
+}
+
+// asOf is base at the instant when last returned. Of returns at one instant the earlier call is first.
+func (c *Checker) asOf(last Operation) []Operation {
+	then := make([]Operation, 0, len(c.base))
+	for _, op := range c.base {
+		if op.Call > last.Return {
+			break // base is sorted by call
+		}
+		if op.Outcome == Ok && cmp.Or(cmp.Compare(op.Return, last.Return), byCall(&op, &last)) > 0 {
+			if op.Kind == Get {
+				continue
+			}
+			open(&op)
+		}
+		then = append(then, op)
+	}
+	return then
+}
+
+// minimiser takes operations away from an illegal history as long as it stays illegal. It takes only
+// what a legal history could spare (reads, and mutations nobody left has seen): what remains is then a
+// contradiction of the history itself and not of the cutting. To take the write away from under its
+// read would make a thin-air read of anything.
+type minimiser struct {
+	search *search
+	ops    []Operation
+	keep   int // ID of the operation the report is about
+	gone   []bool
+	left   []Operation // scratch: ops without the gone
+}
+
+func (m *minimiser) run() []Operation {
+	m.gone = make([]bool, len(m.ops))
+	m.sweep(m.candidates(isRead))
+	var s sightings
+	for changed := true; changed; {
+		s.reset()
+		for i := range m.ops {
+			if !m.gone[i] {
+				s.add(&m.ops[i], 1)
+			}
+		}
+		changed = m.sweep(m.candidates(func(op *Operation) bool { return !isRead(op) && s.unseen(op) }))
+	}
+	return m.remaining()
+}
+
+// sweep tries to take the candidates, all at once, then in halves, quarters and so on down to single
+// ones, and reports whether it took any.
+func (m *minimiser) sweep(candidates []int) (took bool) {
+	for size := len(candidates); size > 0; size /= 2 {
+		for part := range slices.Chunk(candidates, size) {
+			for _, i := range part {
+				m.gone[i] = true
+			}
+			if m.search.judge(m.remaining()) == illegal {
+				took = true
+				continue
+			}
+			for _, i := range part {
+				m.gone[i] = false
+			}
+		}
+		candidates = slices.DeleteFunc(candidates, func(i int) bool { return m.gone[i] })
+	}
+	return took
+}
+
+func (m *minimiser) candidates(ok func(*Operation) bool) (list []int) {
+	for i := range m.ops {
+		if op := &m.ops[i]; !m.gone[i] && op.ID != m.keep && ok(op) {
+			list = append(list, i)
+		}
+	}
+	return list
+}
+
+func (m *minimiser) remaining() []Operation {
+	m.left = m.left[:0]
+	for i, op := range m.ops {
+		if !m.gone[i] {
+			m.left = append(m.left, op)
+		}
+	}
+	return m.left
+}
+
+// explain reports on the key in base, which is illegal.
+func (c *Checker) explain(h *History, key string) Report {
+	op, then := c.firstUnexplained()
+	m := minimiser{search: &c.search, ops: then, keep: op.ID}
+	core := m.run()
+	r := Report{Verdict: Invalid, Class: "linearizability/" + op.Kind.String(), Key: key, Op: op.ID}
+	for i := range core {
+		r.Core = append(r.Core, core[i].ID)
+	}
+	r.Text = text(h, &op, core)
+	return r
+}

@@ -1,0 +1,179 @@
+package checker
+
+import "slices"
+
+// rounds bounds the passes over chains of unknown CAS. One pass resolves a chain whose links were
+// called in order; stopping early costs Porcupine time, never the verdict.
+const rounds = 8
+
+// normaliser resolves operations of unknown outcome that need no search: those that nobody can have
+// seen are dropped, those that somebody has seen did happen, before the first who saw them returned.
+// Both keep the verdict, in both directions; without them a search is exponential in their number.
+type normaliser struct {
+	sightings sightings
+	writers   map[int64]int   // value → how many operations may have left it
+	first     map[int64]int64 // value → earliest return of an operation that found it for certain
+}
+
+// normalise works in place and returns what is left. Unknown operations must have Outcome Info and
+// Return never; unknown reads must be gone.
+func (n *normaliser) normalise(ops []Operation) []Operation {
+	unknown := 0
+	for i := range ops {
+		if ops[i].Outcome != Ok {
+			unknown++
+		}
+	}
+	if unknown == 0 {
+		return ops
+	}
+	slices.SortFunc(ops, func(a, b Operation) int { return byCall(&a, &b) })
+	ops = n.dropUnseen(ops)
+	n.settleSeen(ops)
+	return ops
+}
+
+func (n *normaliser) dropUnseen(ops []Operation) []Operation {
+	for range rounds {
+		n.sightings.reset()
+		for i := range ops {
+			n.sightings.add(&ops[i], 1)
+		}
+		kept := len(ops)
+		// Latest call first: the last link of a chain goes, and then nobody has seen the one before it.
+		for i := len(ops) - 1; i >= 0; i-- {
+			if op := &ops[i]; op.Outcome != Ok && n.sightings.unseen(op) {
+				n.sightings.add(op, -1)
+				op.Kind = Get // marks it: an unknown read says nothing
+				kept--
+			}
+		}
+		if kept == len(ops) {
+			break
+		}
+		ops = slices.DeleteFunc(ops, func(op Operation) bool { return op.Outcome != Ok && op.Kind == Get })
+	}
+	return ops
+}
+
+// settleSeen turns unknown puts and CAS whose value was found into known ones. It must be the only
+// operation that can have left that value. Then in every legal order it took effect, and earlier than
+// each operation that found its value took effect, hence no later than any of those returned.
+func (n *normaliser) settleSeen(ops []Operation) {
+	if n.writers == nil {
+		n.writers, n.first = map[int64]int{}, map[int64]int64{}
+	}
+	clear(n.writers)
+	clear(n.first)
+	for i := range ops {
+		op := &ops[i]
+		after, known := leaves(op)
+		switch {
+		case !known: // an increment that may have left any value
+			return
+		case !isRead(op) && after.exists:
+			n.writers[after.value]++
+		}
+		if op.Outcome == Ok {
+			n.found(op)
+		}
+	}
+	for changed, round := true, 0; changed && round < rounds; round++ {
+		changed = false
+		for i := len(ops) - 1; i >= 0; i-- {
+			op := &ops[i]
+			if op.Outcome == Ok || op.Kind != Put && op.Kind != CAS || n.writers[op.Arg] != 1 {
+				continue
+			}
+			first, found := n.first[op.Arg]
+			if !found {
+				continue
+			}
+			if op.Outcome, op.Swapped = Ok, op.Kind == CAS; first >= op.Call {
+				op.Return = first // else it was read before it was called: illegal with any return
+			}
+			n.found(op)
+			changed = true
+		}
+	}
+}
+
+// found notes the value that a known operation found for certain.
+func (n *normaliser) found(op *Operation) {
+	s := sightOf(op)
+	if !s.hasValue || s.missing {
+		return
+	}
+	if first, ok := n.first[s.value]; !ok || op.Return < first {
+		n.first[s.value] = op.Return
+	}
+}
+
+// sightings counts who may find what, and how late.
+type sightings struct {
+	values   map[int64]tally
+	missing  tally
+	existing tally // the key with any value: known deletes
+	all      tally // unknown increments: what they find decides what they leave
+}
+
+type tally struct {
+	count int
+	last  int64 // latest return of those counted; not lowered again, which errs towards seen
+}
+
+func (t *tally) add(op *Operation, by int) {
+	t.count += by
+	t.last = max(t.last, op.Return)
+}
+
+// since reports whether one of them may come after an operation called at call.
+func (t tally) since(call int64) bool { return t.count > 0 && t.last >= call }
+
+func (s *sightings) reset() {
+	if s.values == nil {
+		s.values = map[int64]tally{}
+	}
+	clear(s.values)
+	*s = sightings{values: s.values}
+}
+
+// add counts op in (by = 1) or out (by = -1).
+func (s *sightings) add(op *Operation, by int) {
+	what := sightOf(op)
+	if what.hasValue {
+		t := s.values[what.value]
+		t.add(op, by)
+		s.values[what.value] = t
+	}
+	switch {
+	case what.missing && what.existing:
+		s.all.add(op, by)
+	case what.missing:
+		s.missing.add(op, by)
+	case what.existing:
+		s.existing.add(op, by)
+	}
+}
+
+// unseen reports that a legal history stays legal without the mutation m.
+//
+// Take a legal order and remove m. Until the next change of state, no operation can have found what m
+// left: that is the condition. So the operations in that stretch are puts, unknown deletes and unknown
+// CAS that did not swap. Puts and deletes leave the same state as before. The CAS might swap now; move
+// them behind everything else, which their open interval allows. The change that ends the stretch is
+// again a put or an unknown delete, as all others would have found what m left; from there on the
+// states are the same. A CAS leaves the key in existence as it was, so deletes cannot tell whether it
+// happened.
+func (s *sightings) unseen(m *Operation) bool {
+	after, known := leaves(m)
+	switch {
+	case !known || s.all.since(m.Call):
+		return false
+	case !after.exists:
+		return !s.missing.since(m.Call)
+	case m.Kind != CAS && s.existing.since(m.Call):
+		return false
+	}
+	return !s.values[after.value].since(m.Call)
+}

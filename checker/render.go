@@ -1,0 +1,194 @@
+package checker
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+const (
+	maxLanes = 12 // the diagram and the list of the core show its last operations
+	before   = 6  // operations shown around the one that cannot be placed
+	after    = 3
+)
+
+// text is the report that a person reads. Operations are listed by call; core is what contradicts
+// itself, as it stood when op returned.
+func text(h *History, op *Operation, core []Operation) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "key %+q: no order of the operations explains operation %d\n", op.Key, op.ID)
+	fmt.Fprintf(&b, "\n  %s\n", line(op))
+
+	fmt.Fprintf(&b, "\ncore: %d operations that contradict each other, whatever the others did\n\n", len(core))
+	if hidden := len(core) - maxLanes; hidden > 0 {
+		fmt.Fprintf(&b, "  (%d earlier operations not shown)\n", hidden)
+		core = core[hidden:]
+	}
+	for i := range core {
+		fmt.Fprintf(&b, "  %s\n", line(&core[i]))
+	}
+	b.WriteByte('\n')
+	lanes(&b, core)
+
+	var key []Operation
+	for _, other := range h.Operations {
+		if other.Key == op.Key {
+			key = append(key, other)
+		}
+	}
+	slices.SortFunc(key, func(a, b Operation) int { return byCall(&a, &b) })
+	at := slices.IndexFunc(key, func(other Operation) bool { return other.ID == op.ID })
+	fmt.Fprintf(&b, "\naround it on this key (> cannot be placed, * in the core)\n\n")
+	for i := max(0, at-before); i < min(len(key), at+after+1); i++ {
+		mark := byte(' ')
+		switch {
+		case i == at:
+			mark = '>'
+		case slices.ContainsFunc(core, func(other Operation) bool { return other.ID == key[i].ID }):
+			mark = '*'
+		}
+		fmt.Fprintf(&b, "%c %s\n", mark, line(&key[i]))
+	}
+	fmt.Fprintf(&b, "\n%s\n", sentence(op, key))
+	return b.String()
+}
+
+// line shows an operation with its interval.
+func line(op *Operation) string {
+	end := "..."
+	if op.Outcome == Ok || op.Outcome == Fail {
+		end = fmt.Sprint(op.Return)
+	}
+	s := fmt.Sprintf("#%-4d session %-3d [%d, %s] %s", op.ID, op.Session, op.Call, end, describe(op))
+	if op.Version != 0 {
+		s += fmt.Sprintf(" @%d", op.Version)
+	}
+	return s
+}
+
+// describe says what was asked and, after an arrow, what was answered.
+func describe(op *Operation) string {
+	call := op.Kind.String()
+	switch op.Kind {
+	case Put:
+		call = fmt.Sprintf("put %d", op.Arg)
+	case CAS:
+		call = fmt.Sprintf("cas %d to %d", op.Old, op.Arg)
+	case Increment:
+		call = fmt.Sprintf("increment %+d", op.Arg)
+	}
+	if op.Outcome != Ok {
+		return fmt.Sprintf("%s -> %s", call, op.Outcome)
+	}
+	switch {
+	case op.Kind == CAS && op.Swapped:
+		return call + " -> swapped"
+	case op.Kind == Put:
+		return call + " -> ok"
+	case op.Kind == Delete && op.Found:
+		return call + " -> found"
+	case op.Kind != Increment && !op.Found:
+		return call + " -> missing"
+	}
+	return fmt.Sprintf("%s -> %d", call, op.Result)
+}
+
+// lanes draws one row an operation: from its call to its return, or to the right edge where it is open.
+// Only the order of calls and returns is to scale; at one instant calls are left of returns, since
+// operations that touch are concurrent.
+//
+//	s1  #0  |put 1 -> ok|
+//	s2  #1                |put 2 -> ok|
+//	s3  #2                              |get -> 1|
+func lanes(b *strings.Builder, ops []Operation) {
+	type edge struct {
+		at       int64
+		returned bool
+	}
+	var edges []edge
+	for i := range ops {
+		edges = append(edges, edge{ops[i].Call, false})
+		if ops[i].Outcome == Ok {
+			edges = append(edges, edge{ops[i].Return, true})
+		}
+	}
+	order := func(a, b edge) int {
+		if c := cmp.Compare(a.at, b.at); c != 0 || a.returned == b.returned {
+			return c
+		}
+		if a.returned {
+			return 1
+		}
+		return -1
+	}
+	slices.SortFunc(edges, order)
+	edges = slices.Compact(edges)
+	rank := func(e edge) int { i, _ := slices.BinarySearchFunc(edges, e, order); return i }
+
+	// column of each edge: right of the one before, and of the label that must fit in front of it
+	column := make([]int, len(edges))
+	for r, e := range edges {
+		if r > 0 {
+			column[r] = column[r-1] + 2
+		}
+		for i := range ops {
+			if op := &ops[i]; op.Outcome == Ok && e == (edge{op.Return, true}) {
+				column[r] = max(column[r], column[rank(edge{op.Call, false})]+1+len(describe(op)))
+			}
+		}
+	}
+	for i := range ops {
+		op := &ops[i]
+		from, label := column[rank(edge{op.Call, false})], describe(op)
+		fmt.Fprintf(b, "  %-5s %-5s %s|%s", fmt.Sprintf("s%d", op.Session), fmt.Sprintf("#%d", op.ID),
+			strings.Repeat(" ", from), label)
+		if op.Outcome == Ok {
+			fill := column[rank(edge{op.Return, true})] - from - 1 - len(label)
+			fmt.Fprintf(b, "%s|\n", strings.Repeat("-", fill))
+		} else {
+			fill := max(0, column[len(column)-1]-from-1-len(label))
+			fmt.Fprintf(b, "%s ...\n", strings.Repeat("-", fill))
+		}
+	}
+}
+
+// sentence says what is wrong, as closely as can be told without proof of more than the core proves.
+func sentence(op *Operation, key []Operation) string {
+	found := sightOf(op)
+	whole := fmt.Sprintf("Operation %d (%s) returned at %d; no order of the core, each operation at one instant within its interval, gives that answer.",
+		op.ID, describe(op), op.Return)
+	if !found.hasValue || found.missing {
+		return whole
+	}
+	var failed, late, other int // operations that may have left the value
+	var example int
+	for i := range key {
+		w := &key[i]
+		left, known := leaves(w)
+		switch {
+		case w.ID == op.ID || isRead(w) || !known && w.Outcome == Fail:
+		case !known: // an increment that may have left any value
+			return whole
+		case left != state{found.value, true}:
+		case w.Outcome == Fail:
+			failed, example = failed+1, w.ID
+		case w.Call > op.Return:
+			late, example = late+1, w.ID
+		default:
+			other++
+		}
+	}
+	switch {
+	case other > 0:
+		return whole
+	case late > 0:
+		return fmt.Sprintf("Operation %d (%s) found %d at %d, before operation %d, which wrote it, was called.",
+			op.ID, describe(op), found.value, op.Return, example)
+	case failed > 0:
+		return fmt.Sprintf("Operation %d (%s) found %d, which only operation %d wrote, and that failed.",
+			op.ID, describe(op), found.value, example)
+	}
+	return fmt.Sprintf("Operation %d (%s) found %d, which no operation wrote: a value from thin air.",
+		op.ID, describe(op), found.value)
+}

@@ -1,0 +1,84 @@
+package checker
+
+import "github.com/anishathalye/porcupine"
+
+type answer uint8
+
+const (
+	undecided answer = iota
+	legal
+	illegal
+)
+
+// search asks Porcupine, within an allowance of steps.
+type search struct {
+	allowance int64
+	steps     int64
+	spent     bool // the allowance ran out: from then on nothing is proven illegal
+	normal    normaliser
+	work      []Operation
+	input     []porcupine.Operation
+}
+
+func (s *search) start(allowance int64) { s.allowance, s.steps, s.spent = allowance, 0, false }
+
+// judge decides whether the operations of one key, from a missing key on, have a legal order. It
+// leaves ops as they are; their order decides only how long the search takes.
+func (s *search) judge(ops []Operation) answer {
+	if s.spent {
+		return undecided
+	}
+	s.work = s.normal.normalise(append(s.work[:0], ops...))
+	if len(s.work) == 0 {
+		return legal
+	}
+	s.input = s.input[:0]
+	for i := range s.work {
+		op := &s.work[i]
+		s.input = append(s.input, porcupine.Operation{Input: op, Call: op.Call, Return: op.Return})
+	}
+	// One key a call: Porcupine would search several at once, each in a goroutine of its own, and the
+	// order in which they count steps would not be ours.
+	switch {
+	case porcupine.CheckOperations(s.model(), s.input):
+		return legal // an order it found is a proof, even one found with the last step
+	case s.spent:
+		return undecided
+	}
+	return illegal
+}
+
+func (s *search) model() porcupine.Model {
+	memory := int64(len(s.work) / 1024)
+	return porcupine.Model{
+		Init: func() any { return state{} },
+		Step: func(st, input, _ any) (bool, any) {
+			if s.steps >= s.allowance {
+				s.spent = true // refusing every step ends the search soon
+				return false, st
+			}
+			s.steps++
+			after, agrees := st.(state).step(input.(*Operation))
+			if agrees {
+				s.steps += memory
+			}
+			if !agrees || after == st.(state) {
+				return agrees, st // the old box: a new one would be garbage
+			}
+			return true, after
+		},
+		Equal: func(a, b any) bool { return a.(state) == b.(state) },
+		Hash:  func(st any) uint64 { return hash(st.(state)) },
+	}
+}
+
+// hash spreads a state over 64 bits, by the finaliser of SplitMix64 (Steele, Lea, Flood, 2014).
+func hash(s state) uint64 {
+	x := uint64(s.value)
+	if s.exists {
+		x += 0x9e3779b97f4a7c15
+	}
+	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
+	x = (x ^ x>>27) * 0x94d049bb133111eb
+	return x ^ x>>31
+}

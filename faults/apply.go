@@ -1,0 +1,481 @@
+package faults
+
+import (
+	"time"
+
+	"github.com/saros-sim/saros/sim"
+)
+
+// Topology tells which nodes of a World a plan's server indices mean.
+type Topology struct {
+	Servers []sim.NodeID                       // server i is Servers[i-1]
+	Clients []sim.NodeID                       // what 0 stands for in From and To
+	Leader  func() sim.NodeID                  // who leads now; nil or 0: nobody
+	Kinds   func(name string) (sim.Kind, bool) // message kinds that an Anchor may name; nil: none
+}
+
+// Limits on what faults of links may add up to on one link, so that no sum of a
+// hostile plan passes what the network counts with.
+const (
+	maxFactor     = 1_000_000 // product of all delay factors in force
+	maxOpen       = 1_000     // tail, loss and duplicate faults in force
+	maxDriftTotal = 500_000   // ppm, sum of the drifts of one clock
+)
+
+// Injector lets a plan happen to a World, and knows what of it really did.
+type Injector struct {
+	w *sim.World
+	p Plan
+	t Topology
+
+	state  []state // by position in p.Faults
+	owner  []owner // by server index
+	count  [kinds]int
+	strike []Strike
+	healed bool
+	factor int64 // product of the delay factors in force
+	open   int   // tail, loss and duplicate faults in force
+
+	from, to []sim.NodeID // scratch: the sides of one fault
+}
+
+// state is what became of one fault.
+type state struct {
+	struck bool // it had its moment; it never strikes twice
+	open   bool // it changed something that its end has to undo
+	hit    int  // the server it hit; everyone; 0: links that were named
+	steps  int  // of whoever led, counted for an anchor
+}
+
+const everyone = -1
+
+// owner is the fault that took a server down or paused it, and will bring it back.
+type owner struct {
+	fault int // position+1; 0: nobody
+	until sim.Time
+	power bool // the server is without power, not only its process dead
+	drift int64
+}
+
+// Strike is a fault that changed something.
+type Strike struct {
+	Fault int // position in Plan.Faults
+	At    sim.Time
+	Node  int // index of the server that was hit; 0: links that were named, or everyone
+}
+
+// Count is how many faults of a kind changed something.
+type Count struct {
+	Kind Kind
+	N    int
+}
+
+// Apply schedules everything in p. The plan must be valid in t (Apply panics if it
+// is not) and must not be changed while the World runs. Faults whose time has passed
+// strike at once.
+func Apply(w *sim.World, p Plan, t Topology) *Injector {
+	if err := p.Validate(t); err != nil {
+		panic("faults: Apply: " + err.Error())
+	}
+	in := &Injector{
+		w: w, p: p, t: t, factor: 1,
+		state:  make([]state, len(p.Faults)),
+		owner:  make([]owner, len(t.Servers)+1),
+		strike: make([]Strike, 0, len(p.Faults)),
+		from:   make([]sim.NodeID, 0, len(t.Servers)+len(t.Clients)),
+		to:     make([]sim.NodeID, 0, len(t.Servers)+len(t.Clients)),
+	}
+	for i := range p.Faults {
+		w.At(sim.Time(p.Faults[i].At), func() { in.begin(i) })
+	}
+	if p.Heal > 0 {
+		w.At(sim.Time(p.Heal), in.heal)
+	}
+	return in
+}
+
+// Fired lists the kinds that changed something, in the order of All, with how often.
+func (in *Injector) Fired() []Count {
+	var fired []Count
+	for i, n := range in.count {
+		if n > 0 {
+			fired = append(fired, Count{All[i].Kind, n})
+		}
+	}
+	return fired
+}
+
+// Strikes lists what changed something, in order of time. The caller must not write
+// to it.
+func (in *Injector) Strikes() []Strike { return in.strike }
+
+// Healed tells whether the heal has come.
+func (in *Injector) Healed() bool { return in.healed }
+
+// begin is the moment At of fault i: it strikes, or its anchor is armed.
+func (in *Injector) begin(i int) {
+	f := &in.p.Faults[i]
+	switch {
+	case in.healed:
+	case f.On == nil:
+		in.fire(i, in.whom(f))
+	case f.Target == "":
+		in.watch(i, f.Node, f.On.Nth)
+	case f.Target == Everyone:
+		for s := range in.t.Servers {
+			in.watch(i, s+1, f.On.Nth)
+		}
+	default: // the steps of whoever leads: every server's are looked at one by one
+		for s := range in.t.Servers {
+			in.watch(i, s+1, 1)
+		}
+	}
+}
+
+// whom is the server that f hits now; everyone; 0: links that are named, or nobody.
+func (in *Injector) whom(f *Fault) int {
+	switch f.Target {
+	case Everyone:
+		return everyone
+	case Leader:
+		return in.leader()
+	}
+	return f.Node
+}
+
+func (in *Injector) leader() int {
+	if in.t.Leader == nil {
+		return 0
+	}
+	if id := in.t.Leader(); id != 0 {
+		for i, have := range in.t.Servers {
+			if have == id {
+				return i + 1
+			}
+		}
+	}
+	return 0
+}
+
+// watch arms fault i at the nth matching step of a server.
+func (in *Injector) watch(i, server, nth int) {
+	f := &in.p.Faults[i]
+	on, kind := sim.StepSend, sim.Kind(0)
+	switch f.On.Step {
+	case StepSend:
+		kind, _ = in.t.Kinds(f.On.Kind)
+	case StepSync:
+		on = sim.StepSync
+	case StepDurable:
+		on = sim.StepDurable
+	}
+	id := in.t.Servers[server-1]
+	var do func()
+	do = func() {
+		st := &in.state[i]
+		if in.healed || st.struck {
+			return
+		}
+		hit := server
+		switch f.Target {
+		case Everyone:
+			hit = everyone
+		case Leader:
+			if in.leader() == server {
+				st.steps++
+			}
+			if st.steps < f.On.Nth {
+				in.w.Watch(id, on, kind, 1, do)
+				return
+			}
+		}
+		in.fire(i, hit)
+	}
+	in.w.Watch(id, on, kind, nth, do)
+}
+
+// fire lets fault i strike.
+func (in *Injector) fire(i, hit int) {
+	f, st := &in.p.Faults[i], &in.state[i]
+	st.struck = true
+	if f.Target == Leader && hit == 0 {
+		return // nobody leads
+	}
+	st.hit = hit
+	kind, changed := f.Kind.index(), false
+	if onLinks(kind) {
+		st.open, changed = in.trouble(kind, i)
+	} else {
+		lo, hi := in.servers(hit)
+		for s := lo; s <= hi; s++ {
+			open, hurt := in.hurt(kind, i, s)
+			st.open, changed = st.open || open, changed || hurt
+		}
+	}
+	if st.open && f.For > 0 {
+		in.w.At(in.until(f), func() {
+			if !in.healed {
+				in.end(i, false)
+			}
+		})
+	}
+	if changed {
+		in.count[kind]++
+		in.strike = append(in.strike, Strike{Fault: i, At: in.w.Now(), Node: max(hit, 0)})
+	}
+}
+
+// until is when a fault that strikes now ends by itself.
+func (in *Injector) until(f *Fault) sim.Time {
+	if f.For == 0 {
+		return sim.End
+	}
+	return in.w.Now().Add(time.Duration(f.For))
+}
+
+// servers is the range of server indices that a hit means.
+func (in *Injector) servers(hit int) (lo, hi int) {
+	if hit == everyone {
+		return 1, len(in.t.Servers)
+	}
+	return hit, hit
+}
+
+// end undoes fault i. The heal looks after processes and drifts itself.
+func (in *Injector) end(i int, heal bool) {
+	f, st := &in.p.Faults[i], &in.state[i]
+	if !st.open {
+		return
+	}
+	st.open = false
+	kind := f.Kind.index()
+	if onLinks(kind) {
+		in.calm(kind, i)
+		return
+	}
+	lo, hi := in.servers(st.hit)
+	for s := lo; s <= hi; s++ {
+		id, o := in.t.Servers[s-1], &in.owner[s]
+		switch {
+		case kind == iClockStep:
+			in.w.StepClock(id, -time.Duration(f.Amount))
+		case kind == iClockDrift && !heal:
+			in.drift(s, -f.Amount)
+		case heal || o.fault != i+1: // another fault took it over
+		case kind == iPause:
+			o.release()
+			in.w.Resume(id)
+		default:
+			o.release()
+			in.w.Restart(id)
+		}
+	}
+}
+
+// Faults of servers.
+
+// hurt lets fault i strike server s: open if there is something for its end to undo,
+// changed if anything is other than before.
+func (in *Injector) hurt(kind, i, s int) (open, changed bool) {
+	w, f, id, o := in.w, &in.p.Faults[i], in.t.Servers[s-1], &in.owner[s]
+	switch kind {
+	case iKill:
+		changed = w.Kill(id)
+	case iPowerLoss:
+		return in.powerLoss(i, s)
+	case iPause:
+		changed = w.Pause(id)
+	case iClockStep:
+		changed = w.StepClock(id, time.Duration(f.Amount))
+		return changed, changed
+	case iClockDrift:
+		return true, in.drift(s, f.Amount)
+	}
+	if changed {
+		o.take(i, in.until(f), false)
+	}
+	return changed, changed
+}
+
+// powerLoss strikes a server whose process may be dead already: what the kill left
+// in the page cache goes, and without power nothing restarts.
+//
+//	kill        |-------------|           restart belongs to the kill ...
+//	power loss        |=============|     ... until the power loss takes it over
+//	down        |===================|
+func (in *Injector) powerLoss(i, s int) (open, changed bool) {
+	f, id, o := &in.p.Faults[i], in.t.Servers[s-1], &in.owner[s]
+	until := in.until(f)
+	if in.w.Up(id) {
+		*o = owner{drift: o.drift}
+	}
+	if !o.power {
+		in.w.PowerLoss(id)
+		o.power, changed = true, true
+	}
+	if o.fault == 0 || until > o.until {
+		o.take(i, until, true)
+		open = true
+	}
+	return open, changed
+}
+
+func (o *owner) take(i int, until sim.Time, power bool) {
+	o.fault, o.until, o.power = i+1, until, power
+}
+
+func (o *owner) release() { o.fault, o.until, o.power = 0, 0, false }
+
+// drift adds to the drift that all faults together give a server's clocks.
+func (in *Injector) drift(s int, ppm int64) bool {
+	o := &in.owner[s]
+	o.drift += ppm
+	return in.w.SetDrift(in.t.Servers[s-1], max(-maxDriftTotal, min(o.drift, maxDriftTotal)))
+}
+
+// Faults of links.
+
+// trouble begins fault i on its links. Cuts count: a partition of links that are cut
+// already changes nothing, and still has to be undone.
+func (in *Injector) trouble(kind, i int) (open, changed bool) {
+	w, amount := in.w, in.p.Faults[i].Amount
+	switch kind {
+	case iPartition, iOneWay:
+		return true, in.links(i, w.Cut)
+	case iDelay:
+		if in.factor*amount > maxFactor {
+			return false, false
+		}
+	default:
+		if in.open >= maxOpen {
+			return false, false
+		}
+	}
+	d := disturbance(kind, amount)
+	in.weigh(kind, amount, true)
+	return true, in.links(i, func(from, to sim.NodeID) bool { return w.Disturb(from, to, d) })
+}
+
+// calm ends fault i on its links.
+func (in *Injector) calm(kind, i int) {
+	f, w := &in.p.Faults[i], in.w
+	if kind == iPartition || kind == iOneWay {
+		in.links(i, w.Mend)
+		return
+	}
+	d := disturbance(kind, f.Amount)
+	in.links(i, func(from, to sim.NodeID) bool { return w.Calm(from, to, d) })
+	in.weigh(kind, f.Amount, false)
+}
+
+// weigh keeps account of the disturbances in force.
+func (in *Injector) weigh(kind int, amount int64, begins bool) {
+	switch {
+	case kind == iDelay && begins:
+		in.factor *= amount
+	case kind == iDelay:
+		in.factor /= amount
+	case kind >= iTail && kind <= iDuplicate && begins:
+		in.open++
+	case kind >= iTail && kind <= iDuplicate:
+		in.open--
+	}
+}
+
+func disturbance(kind int, amount int64) (d sim.Disturbance) {
+	switch kind {
+	case iDelay:
+		d.DelayFactor = amount
+	case iTail:
+		d.TailPPM = amount
+	case iLoss:
+		d.LossPPM = amount
+	case iDuplicate:
+		d.DuplicatePPM = amount
+	}
+	return d
+}
+
+// links calls do for every directed link of fault i and says whether one call
+// changed anything. Links of a node to itself and among clients are left out.
+func (in *Injector) links(i int, do func(from, to sim.NodeID) bool) (changed bool) {
+	f := &in.p.Faults[i]
+	hit := in.state[i].hit
+	var a, b int // so many of each side are servers, before the clients
+	in.from, a = in.expand(in.from[:0], f.From, hit)
+	if len(f.To) == 0 && len(f.From) == 0 { // the leader and every other server
+		in.to, b = append(in.to[:0], in.t.Servers...), len(in.t.Servers)
+	} else {
+		in.to, b = in.expand(in.to[:0], f.To, hit)
+	}
+	both := f.Kind == Partition
+	for x, from := range in.from {
+		for y, to := range in.to {
+			if from == to || x >= a && y >= b {
+				continue
+			}
+			if do(from, to) {
+				changed = true
+			}
+			if both && do(to, from) {
+				changed = true
+			}
+		}
+	}
+	return changed
+}
+
+// expand appends the nodes that a side means, servers first, and counts these. An
+// empty side means the server that was hit.
+func (in *Injector) expand(ids []sim.NodeID, side []int, hit int) (_ []sim.NodeID, servers int) {
+	if len(side) == 0 {
+		return append(ids, in.t.Servers[hit-1]), 1
+	}
+	for _, s := range side {
+		if s != 0 {
+			ids = append(ids, in.t.Servers[s-1])
+		}
+	}
+	servers = len(ids)
+	if side[0] == 0 {
+		ids = append(ids, in.t.Clients...)
+	}
+	return ids, servers
+}
+
+// heal ends everything: links are whole and calm and clocks run true again, and the
+// servers of the core run. The others are dead and cut off for good: what makes
+// progress from here on makes it without them.
+func (in *Injector) heal() {
+	in.healed = true
+	for i := range in.state {
+		in.end(i, true)
+	}
+	core := in.p.Core
+	for s := 1; s <= len(in.t.Servers); s++ {
+		in.owner[s] = owner{}
+		id := in.t.Servers[s-1]
+		if in.p.Core != nil {
+			if len(core) == 0 || core[0] != s {
+				in.w.Kill(id)
+				in.cutOff(id)
+				continue
+			}
+			core = core[1:]
+		}
+		in.w.SetDrift(id, 0)
+		in.w.Resume(id)
+		in.w.Restart(id)
+	}
+}
+
+func (in *Injector) cutOff(id sim.NodeID) {
+	for _, others := range [...][]sim.NodeID{in.t.Servers, in.t.Clients} {
+		for _, other := range others {
+			if other != id {
+				in.w.Cut(id, other)
+				in.w.Cut(other, id)
+			}
+		}
+	}
+}

@@ -1,0 +1,510 @@
+package faults
+
+import (
+	"fmt"
+	"math/bits"
+	"slices"
+	"time"
+
+	"github.com/saros-sim/saros/sim"
+)
+
+// Profile is the policy of a nemesis: which kinds of faults, how many, how long, how
+// bad. A zero field means its default; a share (PPM, parts per million) below zero
+// means never.
+type Profile struct {
+	Kinds []Kind // which kinds may be drawn, in any order; nil: all
+
+	From sim.Time // no fault begins before; 0
+	To   sim.Time // … or from here on; 4 s
+	Heal sim.Time // when all faults end; To
+	Rate int64    // how many faults, in percent of the usual (some 10 in 4 s); 100
+
+	// How long. Each seed draws a least duration of its own for every kind, so that
+	// some seeds are stable for long and others never.
+	DownMin, DownMax           time.Duration // kill, power loss; 20 ms, 1 s
+	PauseMin, PauseMax         time.Duration // 50 ms, 2 s
+	CutMin, CutMax             time.Duration // partition, one_way; 100 ms, 2 s
+	DelayMin, DelayMax         time.Duration // 50 ms, 500 ms
+	DisturbMin, DisturbMax     time.Duration // tail, loss, duplicate; 200 ms, 2 s
+	ClockMin, ClockMax         time.Duration // clock_step, clock_drift; 100 ms, 2 s
+	StepMin, StepMax           time.Duration // size of a step, either way; 200 ms, 10 s
+	DriftMin, DriftMax         int64         // ppm, either way; 50, 1000
+	FactorMin, FactorMax       int64         // of a delay; 5, 40
+	TailMin, TailMax           int64         // ppm of the messages; 50,000, 150,000
+	LossMin, LossMax           int64         // ppm; 10,000, 300,000
+	DuplicateMin, DuplicateMax int64         // ppm; 50,000, 500,000
+
+	// Whom.
+	AllPPM     int64 // of power losses: every server at once (of kills: a quarter of it); 400,000
+	LeaderPPM  int64 // of all but clocks: whoever leads; 250,000
+	ClientsPPM int64 // of the faults of links: the links of clients too; 300,000
+	SteadyPPM  int64 // of tail, loss, duplicate, drift: from the beginning until the heal, on all links; 500,000
+
+	// Aim: a crash right after some step, for that is where bugs live.
+	AimPPM   int64    // of kill, power loss and pause; 400,000
+	AimKinds []string // names of message kinds; nil: only the disk's steps are aimed at
+	AimNth   int64    // the greatest Nth; 8
+
+	PartialCorePPM int64 // of the plans: only a random majority is healed, the others are dead; 500,000
+}
+
+// withDefaults fills in what is zero.
+func (p Profile) withDefaults() Profile {
+	def(&p.To, sim.Time(4*time.Second))
+	def(&p.Heal, p.To)
+	p.To = min(p.To, p.Heal)
+	p.From = max(0, min(p.From, p.To-1))
+	def(&p.Rate, 100)
+	const ms = time.Millisecond
+	for _, d := range [...]struct {
+		lo, hi       *time.Duration
+		defLo, defHi time.Duration
+	}{
+		{&p.DownMin, &p.DownMax, 20 * ms, 1000 * ms},
+		{&p.PauseMin, &p.PauseMax, 50 * ms, 2000 * ms},
+		{&p.CutMin, &p.CutMax, 100 * ms, 2000 * ms},
+		{&p.DelayMin, &p.DelayMax, 50 * ms, 500 * ms},
+		{&p.DisturbMin, &p.DisturbMax, 200 * ms, 2000 * ms},
+		{&p.ClockMin, &p.ClockMax, 100 * ms, 2000 * ms},
+		{&p.StepMin, &p.StepMax, 200 * ms, 10_000 * ms},
+	} {
+		def(d.lo, d.defLo)
+		def(d.hi, max(*d.lo, d.defHi))
+	}
+	for _, d := range [...]struct {
+		lo, hi       *int64
+		defLo, defHi int64
+	}{
+		{&p.DriftMin, &p.DriftMax, 50, 1000},
+		{&p.FactorMin, &p.FactorMax, 5, 40},
+		{&p.TailMin, &p.TailMax, 50_000, 150_000},
+		{&p.LossMin, &p.LossMax, 10_000, 300_000},
+		{&p.DuplicateMin, &p.DuplicateMax, 50_000, 500_000},
+	} {
+		def(d.lo, d.defLo)
+		def(d.hi, max(*d.lo, d.defHi))
+	}
+	def(&p.AllPPM, 400_000)
+	def(&p.LeaderPPM, 250_000)
+	def(&p.ClientsPPM, 300_000)
+	def(&p.SteadyPPM, 500_000)
+	def(&p.AimPPM, 400_000)
+	def(&p.AimNth, 8)
+	def(&p.PartialCorePPM, 500_000)
+	return p
+}
+
+func def[T comparable](v *T, d T) {
+	var zero T
+	if *v == zero {
+		*v = d
+	}
+}
+
+// swarm tells for every kind how often a seed has it at all, and how many faults it
+// then has at most in 4 s. A seed that has everything finds less than seeds that each
+// leave something out: faults mask each other (Groce et al., Swarm testing, 2012).
+var swarm = [kinds]struct{ onPPM, most int64 }{ //saros:constant a table
+	iKill:       {750_000, 5},
+	iPowerLoss:  {500_000, 2},
+	iPause:      {550_000, 2},
+	iPartition:  {700_000, 3},
+	iOneWay:     {500_000, 2},
+	iDelay:      {550_000, 2},
+	iTail:       {600_000, 2},
+	iLoss:       {500_000, 2},
+	iDuplicate:  {600_000, 1},
+	iClockStep:  {500_000, 2},
+	iClockDrift: {500_000, 2},
+}
+
+// mostOfKind bounds the faults of one kind in a long window, so that a plan stays
+// within MaxFaults.
+const mostOfKind = MaxFaults / (2 * int64(kinds))
+
+// Draw makes the Plan of a seed for a cluster of so many servers. Kind number k of
+// All draws from sim.NemesisStream(k+1), whatever the other kinds do; the core from
+// stream 0. At least one kind of the profile is on: where chance leaves all out, the
+// one that came closest is taken.
+func Draw(d sim.Decider, p Profile, servers int) Plan {
+	if servers < 1 || servers > MaxServers {
+		panic(fmt.Sprintf("faults: Draw for %d servers; there must be 1 to %d", servers, MaxServers))
+	}
+	for _, k := range p.Kinds {
+		if k.index() < 0 {
+			panic(fmt.Sprintf("faults: Draw with a kind %q, which is not in All", k))
+		}
+	}
+	n := nemesis{p: p.withDefaults(), n: servers, faults: make([]Fault, 0, 16)}
+	var sources [kinds]sim.Source
+	var on [kinds]bool
+	closest, least := -1, int64(0)
+	for k := range sources {
+		sources[k] = sim.Source{D: d, S: sim.NemesisStream(k + 1), C: sim.ChoosePlan}
+		if p.Kinds != nil && !slices.Contains(p.Kinds, All[k].Kind) {
+			continue
+		}
+		miss := int64(sources[k].Below(million)) - swarm[k].onPPM
+		on[k] = miss < 0
+		if closest < 0 || miss < least {
+			closest, least = k, miss
+		}
+	}
+	if closest >= 0 {
+		on[closest] = true
+	}
+	for k := range sources {
+		if on[k] {
+			n.source = sources[k]
+			n.draw(k)
+		}
+	}
+	slices.SortStableFunc(n.faults, func(a, b Fault) int {
+		switch {
+		case a.At < b.At:
+			return -1
+		case a.At > b.At:
+			return 1
+		}
+		return 0
+	})
+	n.source = sim.Source{D: d, S: sim.NemesisStream(0), C: sim.ChoosePlan}
+	return Plan{Schema: Schema, Faults: n.faults, Heal: int64(n.p.Heal), Core: n.core()}
+}
+
+// nemesis draws the faults of one plan. What it draws for a fault does not depend on
+// what it drew before, so that a changed share changes few faults.
+type nemesis struct {
+	p       Profile
+	n       int // servers
+	source  sim.Source
+	faults  []Fault
+	ints    []int // the sides of all faults, one piece after another
+	anchors []Anchor
+	mask    []uint32 // scratch of split
+}
+
+// draw draws all faults of one kind.
+func (n *nemesis) draw(kind int) {
+	p := &n.p
+	window := min(int64(p.To-p.From)/int64(time.Millisecond), million)
+	most := swarm[kind].most * min(p.Rate, million) * window / (100 * 4000)
+	count := 1 + n.below(min(max(most, 1), mostOfKind))
+	least := n.span(n.duration(kind))
+	_, longest := n.duration(kind)
+	for range count {
+		f := Fault{Kind: All[kind].Kind, At: n.between(int64(p.From), int64(p.To)-1), For: n.span(least, longest)}
+		switch kind {
+		case iKill, iPowerLoss, iPause:
+			n.process(kind, &f)
+		case iPartition:
+			n.partition(&f)
+		case iOneWay:
+			n.oneWay(&f, false)
+		case iDelay:
+			n.oneWay(&f, true)
+			f.Amount = n.between(p.FactorMin, p.FactorMax)
+		case iTail:
+			n.disturb(&f, p.TailMin, p.TailMax)
+		case iLoss:
+			n.disturb(&f, p.LossMin, p.LossMax)
+		case iDuplicate:
+			n.disturb(&f, p.DuplicateMin, p.DuplicateMax)
+		case iClockStep:
+			f.Node = n.server()
+			f.Amount = n.signed(n.span(int64(p.StepMin), int64(p.StepMax)))
+		case iClockDrift:
+			f.Node = n.server()
+			f.Amount = n.signed(n.span(p.DriftMin, p.DriftMax))
+			n.steady(&f)
+		}
+		if f.At+f.For >= int64(p.Heal) && f.On == nil {
+			f.For = 0 // the heal ends it
+		}
+		n.faults = append(n.faults, f)
+	}
+}
+
+// duration is the range of For.
+func (n *nemesis) duration(kind int) (lo, hi int64) {
+	p := &n.p
+	switch kind {
+	case iKill, iPowerLoss:
+		return int64(p.DownMin), int64(p.DownMax)
+	case iPause:
+		return int64(p.PauseMin), int64(p.PauseMax)
+	case iPartition, iOneWay:
+		return int64(p.CutMin), int64(p.CutMax)
+	case iDelay:
+		return int64(p.DelayMin), int64(p.DelayMax)
+	case iTail, iLoss, iDuplicate:
+		return int64(p.DisturbMin), int64(p.DisturbMax)
+	}
+	return int64(p.ClockMin), int64(p.ClockMax)
+}
+
+// process draws whom a kill, a power loss or a pause hits, and its anchor.
+func (n *nemesis) process(kind int, f *Fault) {
+	server, who := n.server(), n.below(million)
+	all, leader := max(n.p.AllPPM, 0), max(n.p.LeaderPPM, 0)
+	switch kind {
+	case iKill:
+		all /= 4
+	case iPause:
+		all = 0
+	}
+	switch {
+	case who < all:
+		f.Target = Everyone
+	case who < all+leader:
+		f.Target = Leader
+	default:
+		f.Node = server
+	}
+	aimed, step, name := n.chance(n.p.AimPPM), n.below(4), n.below(int64(len(n.p.AimKinds)))
+	a := Anchor{Nth: int(1 + n.below(n.p.AimNth))}
+	switch {
+	case !aimed:
+		return
+	case step < 2 && len(n.p.AimKinds) > 0:
+		a.Step, a.Kind = StepSend, n.p.AimKinds[name]
+	case step%2 == 0:
+		a.Step = StepSync
+	default:
+		a.Step = StepDurable
+	}
+	if n.anchors == nil {
+		n.anchors = make([]Anchor, 0, 4)
+	}
+	n.anchors = append(n.anchors, a)
+	f.On = &n.anchors[len(n.anchors)-1]
+}
+
+// partition draws the shape of a partition:
+//
+//	isolate   1 | 2,3,4,5        halves   1,4 | 2,3,5
+//	pair      1 | 2              bridge   1,2 | 4,5   (3 reaches both sides)
+//	leader    whoever leads | all others
+//
+// Clients reach both sides, or are on one of them.
+func (n *nemesis) partition(f *Fault) {
+	shape, a, b, leader := n.below(100), n.server(), n.server(), n.chance(n.p.LeaderPPM)
+	clients, side := n.chance(n.p.ClientsPPM), n.below(2)
+	n.split()
+	b = other(a, b, n.n)
+	if n.n == 1 {
+		f.From, f.To = n.list(0), n.list(1)
+		return
+	}
+	switch {
+	case leader:
+		f.Target = Leader
+		if clients {
+			f.To = n.all(true, 0)
+		}
+		return
+	case shape < 35:
+		f.From, f.To = n.list(a), n.all(false, a)
+	case shape < 50:
+		f.From, f.To = n.list(a), n.list(b)
+	case shape < 65 && n.n > 2:
+		f.From, f.To = n.sides(a)
+	default:
+		f.From, f.To = n.sides(0)
+	}
+	switch {
+	case clients && side == 0:
+		f.From = n.with0(f.From)
+	case clients:
+		f.To = n.with0(f.To)
+	}
+}
+
+// oneWay draws a direction: out of a server, into it, one link, out of or into
+// whoever leads; for disturbances also all links.
+func (n *nemesis) oneWay(f *Fault, disturbs bool) {
+	shape, a, b, leader := n.below(100), n.server(), n.server(), n.chance(n.p.LeaderPPM)
+	clients, into := n.chance(n.p.ClientsPPM), n.below(2) == 1
+	b = other(a, b, n.n)
+	others := 0
+	switch {
+	case n.n == 1:
+		f.From, f.To = n.list(0), n.list(1)
+		if !into {
+			f.From, f.To = f.To, f.From
+		}
+		return
+	case disturbs && shape < 40:
+		f.From, f.To = n.all(clients, 0), n.all(clients, 0)
+		return
+	case !leader && shape >= 80:
+		f.From, f.To = n.list(a), n.list(b)
+		return
+	case leader:
+		f.Target = Leader
+	default:
+		others = a
+		f.From = n.list(a)
+	}
+	if others > 0 || clients || into {
+		f.To = n.all(clients, others)
+	}
+	if into {
+		f.From, f.To = f.To, f.From
+	}
+}
+
+// disturb draws tail, loss or duplicates.
+func (n *nemesis) disturb(f *Fault, lo, hi int64) {
+	n.oneWay(f, true)
+	f.Amount = n.between(lo, hi)
+	if n.steady(f) {
+		f.Target = ""
+		clients := n.p.ClientsPPM > 0
+		f.From, f.To = n.all(clients, 0), n.all(clients, 0)
+	}
+}
+
+// steady makes some faults last from the beginning to the heal.
+func (n *nemesis) steady(f *Fault) bool {
+	if !n.chance(n.p.SteadyPPM) {
+		return false
+	}
+	f.At, f.For = int64(n.p.From), 0
+	return true
+}
+
+// core draws the servers that the heal leaves: all, or a random majority.
+func (n *nemesis) core() []int {
+	majority := n.n/2 + 1
+	partial := n.chance(n.p.PartialCorePPM)
+	size := int(n.between(int64(majority), int64(n.n)-1))
+	if !partial || majority == n.n {
+		return nil
+	}
+	// Selection sampling (Knuth, Algorithm 3.4.2S): ascending, every set as likely.
+	core := make([]int, 0, size)
+	for s := 1; len(core) < size; s++ {
+		if n.below(int64(n.n-s+1)) < int64(size-len(core)) {
+			core = append(core, s)
+		}
+	}
+	return core
+}
+
+// Small draws.
+
+func (n *nemesis) below(bound int64) int64 { return int64(n.source.Below(uint64(max(bound, 1)))) }
+
+func (n *nemesis) between(lo, hi int64) int64 { return n.source.Between(lo, hi) }
+
+func (n *nemesis) chance(ppm int64) bool { return n.source.Chance(ppm) }
+
+func (n *nemesis) server() int { return int(1 + n.below(int64(n.n))) }
+
+func (n *nemesis) signed(v int64) int64 {
+	if n.below(2) == 1 {
+		return -v
+	}
+	return v
+}
+
+// span draws from lo to hi, every power of two as likely: 20 ms and 1 s are both
+// worth trying, 980 ms and 1 s are the same.
+func (n *nemesis) span(lo, hi int64) int64 {
+	lo = max(lo, 1)
+	octaves := int64(bits.Len64(uint64(max(hi, lo) / lo)))
+	at := lo << n.below(octaves)
+	return n.between(at, min(hi, 2*at-1))
+}
+
+// other is b, or the server after it if b is a.
+func other(a, b, servers int) int {
+	if a == b {
+		return b%servers + 1
+	}
+	return b
+}
+
+// split draws a side for every server.
+func (n *nemesis) split() {
+	n.mask = n.mask[:0]
+	for range (n.n + 31) / 32 {
+		n.mask = append(n.mask, uint32(n.below(1<<32)))
+	}
+}
+
+// sides are the two that split drew, without one server (0: with all), neither empty.
+func (n *nemesis) sides(without int) (from, to []int) {
+	first, last, ones, members := 0, 0, 0, 0
+	for s := 1; s <= n.n; s++ {
+		if s == without {
+			continue
+		}
+		if first == 0 {
+			first = s
+		}
+		last = s
+		members++
+		ones += int(n.bit(s))
+	}
+	if ones == 0 {
+		n.mask[(first-1)/32] |= 1 << ((first - 1) % 32)
+	}
+	if ones == members {
+		n.mask[(last-1)/32] &^= 1 << ((last - 1) % 32)
+	}
+	return n.bySide(1, without), n.bySide(0, without)
+}
+
+func (n *nemesis) bit(s int) uint32 { return n.mask[(s-1)/32] >> ((s - 1) % 32) & 1 }
+
+func (n *nemesis) bySide(bit uint32, without int) []int {
+	start := n.room()
+	for s := 1; s <= n.n; s++ {
+		if s != without && n.bit(s) == bit {
+			n.ints = append(n.ints, s)
+		}
+	}
+	return n.cut(start)
+}
+
+// Sides are cut from one piece of memory; each keeps its own.
+
+// room makes room for one side, and says where it begins.
+func (n *nemesis) room() int {
+	if cap(n.ints)-len(n.ints) < n.n+1 {
+		n.ints = make([]int, 0, max(64, 4*(n.n+1)))
+	}
+	return len(n.ints)
+}
+
+func (n *nemesis) cut(start int) []int { return n.ints[start:len(n.ints):len(n.ints)] }
+
+func (n *nemesis) list(s int) []int {
+	start := n.room()
+	n.ints = append(n.ints, s)
+	return n.cut(start)
+}
+
+// all lists every server without one (0: all of them), and the clients if asked.
+func (n *nemesis) all(clients bool, without int) []int {
+	start := n.room()
+	if clients {
+		n.ints = append(n.ints, 0)
+	}
+	for s := 1; s <= n.n; s++ {
+		if s != without {
+			n.ints = append(n.ints, s)
+		}
+	}
+	return n.cut(start)
+}
+
+// with0 is a side with the clients added.
+func (n *nemesis) with0(side []int) []int {
+	start := n.room()
+	n.ints = append(append(n.ints, 0), side...)
+	return n.cut(start)
+}
