@@ -215,7 +215,7 @@ func sorted(m map[string]int) []string {
 
 func old(m map[string]int) (keys []string) {
 	if m != nil {
-		for k := range m {
+		for k := range m { //saros:unordered sorted below
 			keys = append(keys, k)
 		}
 		sort.Strings(keys)

@@ -32,7 +32,7 @@ type Report struct {
 	Reason  string // of Unknown
 	Class   string // of Invalid: "linearizability/" and the kind of Op; for fingerprints, holds no numbers
 	Key     string // the key that decided, if one did
-	Op      int    // ID of the earliest return that no order explains
+	Op      int    // ID of the operation in Core with the earliest return that no order explains
 	Core    []int  // IDs of a small set of operations that no order explains, without the others; by call
 	Text    string // for people
 	Steps   int64  // of the search and the minimiser; 0 where certificates proved everything
@@ -64,6 +64,7 @@ type Checker struct {
 	flat    []*Operation     // the operations of all keys, key after key
 
 	certificate certificate
+	witness     witness
 	search      search
 	base        []Operation // the operations of the key at hand, unknown ones open for ever
 }
@@ -97,11 +98,19 @@ func (c *Checker) CheckLinearizable(h *History, b Budget) Report {
 		}
 		c.openUnknown(k.operations)
 		c.search.start(limit)
-		answer := c.search.judge(c.base)
+		evidence := c.witness.find(c.base)
+		answer := undecided
+		if len(evidence) > 0 {
+			answer = c.search.judge(evidence)
+		}
+		if answer != illegal {
+			evidence = c.base
+			answer = c.search.judge(evidence)
+		}
 		steps += c.search.steps
 		if answer == illegal {
 			c.search.start(limit)
-			report = c.explain(h, k.key)
+			report = c.explain(h, evidence)
 			steps += c.search.steps
 			break
 		}

@@ -9,9 +9,9 @@ import (
 // history as it stood at that instant: what was called later is gone, what had not returned is open.
 // A legal history is legal at every earlier instant, so halving finds it. base must be illegal; what
 // is returned is proven illegal, even where steps run short and an earlier return might do.
-func (c *Checker) firstUnexplained() (Operation, []Operation) {
-	returns := make([]Operation, 0, len(c.base))
-	for _, op := range c.base {
+func (c *Checker) firstUnexplained(base []Operation) (Operation, []Operation) {
+	returns := make([]Operation, 0, len(base))
+	for _, op := range base {
 		if op.Outcome == Ok {
 			returns = append(returns, op)
 		}
@@ -20,20 +20,20 @@ func (c *Checker) firstUnexplained() (Operation, []Operation) {
 	explained, unexplained := 0, len(returns)
 	for unexplained-explained > 1 {
 		middle := explained + (unexplained-explained)/2
-		if c.search.judge(c.asOf(returns[middle-1])) == illegal {
+		if c.search.judge(asOf(base, returns[middle-1])) == illegal {
 			unexplained = middle
 		} else {
 			explained = middle
 		}
 	}
 	last := returns[unexplained-1]
-	return last, c.asOf(last)
+	return last, asOf(base, last)
 }
 
 // asOf is base at the instant when last returned. Of returns at one instant the earlier call is first.
-func (c *Checker) asOf(last Operation) []Operation {
-	then := make([]Operation, 0, len(c.base))
-	for _, op := range c.base {
+func asOf(base []Operation, last Operation) []Operation {
+	then := make([]Operation, 0, len(base))
+	for _, op := range base {
 		if op.Call > last.Return {
 			break // base is sorted by call
 		}
@@ -116,15 +116,27 @@ func (m *minimiser) remaining() []Operation {
 	return m.left
 }
 
-// explain reports on the key in base, which is illegal.
-func (c *Checker) explain(h *History, key string) Report {
-	op, then := c.firstUnexplained()
+// explain reports on the key in base. evidence is illegal: all of base, or a witness.
+func (c *Checker) explain(h *History, evidence []Operation) Report {
+	op, then := c.firstUnexplained(evidence)
 	m := minimiser{search: &c.search, ops: then, keep: op.ID}
 	core := m.run()
-	r := Report{Verdict: Invalid, Class: "linearizability/" + op.Kind.String(), Key: key, Op: op.ID}
+	op = c.asSeen(op)
+	r := Report{Verdict: Invalid, Class: "linearizability/" + op.Kind.String(), Key: op.Key, Op: op.ID}
 	for i := range core {
+		core[i] = c.asSeen(core[i])
 		r.Core = append(r.Core, core[i].ID)
 	}
 	r.Text = text(h, &op, core)
 	return r
+}
+
+// asSeen returns op as the client saw it, of which a witness may know less; if it is open it stays open.
+func (c *Checker) asSeen(op Operation) Operation {
+	at := slices.IndexFunc(c.base, func(other Operation) bool { return other.ID == op.ID })
+	seen := c.base[at]
+	if op.Outcome != Ok {
+		open(&seen)
+	}
+	return seen
 }

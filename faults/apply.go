@@ -326,7 +326,8 @@ func (o *owner) take(i int, until sim.Time, power bool) {
 
 func (o *owner) release() { o.fault, o.until, o.power = 0, 0, false }
 
-// drift adds to the drift that all faults together give a server's clocks.
+// drift adds to the drift that all faults together give a server's clocks. The sum
+// takes the place of the drift that the clocks had of their own.
 func (in *Injector) drift(s int, ppm int64) bool {
 	o := &in.owner[s]
 	o.drift += ppm

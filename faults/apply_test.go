@@ -673,26 +673,40 @@ func TestApplyIsDeterministic(t *testing.T) {
 // Over some seeds every kind fires.
 func TestEveryKindFires(t *testing.T) {
 	fired, drawn := map[Kind]int{}, map[Kind]int{}
+	aimed, struck := 0, 0
 	for seed := range uint64(40) {
 		o := net
 		o.Seed = seed
 		b := newBench(5, o)
 		b.t.Leader = func() sim.NodeID { return 1 }
 		p := Draw(b.w.Decider(), Profile{AimKinds: aims}, 5)
-		in := b.run(t, p)
-		_ = in
+		in := Apply(b.w, p, b.t)
+		b.w.Run(sim.Time(p.Heal+100*ms), nil)
+		b.w.Stop()
+		for _, s := range in.Strikes() {
+			if p.Faults[s.Fault].On != nil {
+				struck++
+			}
+		}
 		for _, f := range p.Faults {
 			drawn[f.Kind]++
+			if f.On != nil {
+				aimed++
+			}
 		}
 		for _, c := range in.Fired() {
 			fired[c.Kind] += c.N
 		}
 	}
 	for _, info := range All {
-		t.Logf("%-12s %d of %d in the first half", info.Kind, fired[info.Kind], drawn[info.Kind])
+		t.Logf("%-12s %d of %d fired", info.Kind, fired[info.Kind], drawn[info.Kind])
 		if fired[info.Kind] == 0 {
 			t.Errorf("%s never fired", info.Kind)
 		}
+	}
+	t.Logf("of %d aimed faults %d fired", aimed, struck)
+	if struck*2 < aimed {
+		t.Errorf("of %d aimed faults only %d fired", aimed, struck)
 	}
 }
 

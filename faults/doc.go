@@ -17,8 +17,9 @@
 //   - Every kind of fault is drawn from a stream of its own, so that a kind taken out
 //     of a Profile leaves the other kinds' faults as they were; and a plan draws
 //     nothing when it is applied, so that a fault taken out of a Plan moves no other.
-//   - A fault ends after For, or at the heal. Nothing that a plan did is left after
-//     its heal, but for the servers outside its core, which are gone for good.
+//   - A fault ends after For, or at the heal. What a plan did is undone by its heal,
+//     but for the servers outside its core, which are gone for good, and for what a
+//     clock that ran wrong is off by.
 //   - Faults compose. Cuts and disturbances of a link add up and are taken away one
 //     by one. A server that is down or paused belongs to the fault that took it
 //     there: that fault alone brings it back.

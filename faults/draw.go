@@ -1,6 +1,7 @@
 package faults
 
 import (
+	"cmp"
 	"fmt"
 	"math/bits"
 	"slices"
@@ -160,15 +161,7 @@ func Draw(d sim.Decider, p Profile, servers int) Plan {
 			n.draw(k)
 		}
 	}
-	slices.SortStableFunc(n.faults, func(a, b Fault) int {
-		switch {
-		case a.At < b.At:
-			return -1
-		case a.At > b.At:
-			return 1
-		}
-		return 0
-	})
+	slices.SortStableFunc(n.faults, func(a, b Fault) int { return cmp.Compare(a.At, b.At) })
 	n.source = sim.Source{D: d, S: sim.NemesisStream(0), C: sim.ChoosePlan}
 	return Plan{Schema: Schema, Faults: n.faults, Heal: int64(n.p.Heal), Core: n.core()}
 }

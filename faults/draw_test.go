@@ -2,6 +2,7 @@ package faults
 
 import (
 	"bytes"
+	"cmp"
 	"flag"
 	"os"
 	"reflect"
@@ -30,7 +31,7 @@ func TestDrawIsDeterministicAndValid(t *testing.T) {
 			if len(a.Faults) == 0 {
 				t.Fatalf("seed %d, %d servers: no fault", seed, n)
 			}
-			if !slices.IsSortedFunc(a.Faults, func(x, y Fault) int { return int(x.At - y.At) }) {
+			if !slices.IsSortedFunc(a.Faults, func(x, y Fault) int { return cmp.Compare(x.At, y.At) }) {
 				t.Fatalf("seed %d, %d servers: not in order of time", seed, n)
 			}
 			if got, err := DecodePlan(a.Encode()); err != nil || !reflect.DeepEqual(got, a) {

@@ -2,6 +2,7 @@ package scenarios
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/saros-sim/saros/checker"
@@ -131,7 +132,7 @@ func (s *kvSystem) options(seed uint64) sim.Options {
 		Seed: seed,
 		// Delays are heavy-tailed and drawn for each message: that, more than the mean,
 		// decides what a run can find.
-		Link: sim.LinkOptions{Min: 500 * time.Microsecond, Mean: 1500 * time.Microsecond, TailPPM: 20_000, TailFactor: 40,
+		Link: sim.LinkOptions{Min: 500 * time.Microsecond, Mean: 1000 * time.Microsecond, TailPPM: 40_000, TailFactor: 60,
 			LossPPM: 2_000, DuplicatePPM: 10_000},
 		Disk:  sim.DiskOptions{Cache: 5 * time.Microsecond, Read: 100 * time.Microsecond, Sync: 200 * time.Microsecond, SyncMean: 800 * time.Microsecond},
 		Clock: sim.ClockOptions{OffsetMax: 50 * time.Millisecond, DriftMaxPPM: 50, Bound: 60 * time.Millisecond},
@@ -215,6 +216,7 @@ func (s *kvSystem) profile() faults.Profile {
 		From:     sim.Time(100 * time.Millisecond),
 		To:       sim.Time(s.ms("fault_ms")),
 		Heal:     sim.Time(s.ms("fault_ms")),
+		DownMin:  time.Millisecond,
 		Rate:     s.params["faults"],
 		AimKinds: []string{"vote_reply", "append_reply", "append", "vote", "reply"},
 	}
@@ -288,6 +290,9 @@ func (s *kvSystem) judge(r *Result) {
 		repeats += st.Repeats()
 	}
 	w.Sometimes(repeats > 0, "kv: repeat answered from the session table")
+	for _, n := range s.nodes {
+		w.Sometimes(n != nil && n.WAL().Segments() > 1, "wal: segment rotated")
+	}
 	for i := range s.history.Operations {
 		switch s.history.Operations[i].Outcome {
 		case checker.Ok:
@@ -304,6 +309,6 @@ func (s *kvSystem) judge(r *Result) {
 	r.Verdict, r.Reason = report.Verdict, report.Reason
 	if report.Verdict == checker.Invalid {
 		at := sim.Time(s.history.Operations[report.Op].Return)
-		r.Violations = append(r.Violations, Violation{"linearizability", report.Class, report.Text, at, w.Events()})
+		r.Violations = append(r.Violations, Violation{"linearizability", strings.TrimPrefix(report.Class, "linearizability/"), report.Text, at, w.Events()})
 	}
 }

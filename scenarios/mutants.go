@@ -3,7 +3,6 @@ package scenarios
 import (
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/saros-sim/saros/nodes/kv"
 	"github.com/saros-sim/saros/nodes/raft"
@@ -55,9 +54,6 @@ func Mutants() []Mutant {
 			func(g *Guards) { g.WAL.SyncDirectory = wal.NeverSyncDirectory }},
 		{"wal-torn-tail-fatal", "M-W4", "a record torn by a crash keeps the node down", seen(rec, live),
 			func(g *Guards) { g.WAL.TornTail = wal.RefuseTornTail }},
-		{"wal-trust-page-cache", "M-W1", "what recovery reads counts as durable before it is synced", seen(dur, lin, es, lc, rec),
-			func(g *Guards) { g.WAL.SyncRecovered = wal.TrustPageCache }},
-
 		{"raft-vote-in-memory", "M-R1", "the vote is not written to the log", seen(es),
 			func(g *Guards) { g.Steps.SaveHardState = func(n *raft.Node) { n.WriteHardState(n.Term(), 0) } }},
 		{"raft-term-in-memory", "M-R2", "neither term nor vote is written to the log", seen(es, lc),
@@ -83,17 +79,13 @@ func Mutants() []Mutant {
 				g.Raft.Acknowledges = func(r raft.AppendReply) (raft.Index, bool) { return max(r.Match, r.Rejected), true }
 			}},
 		{"raft-stubborn-candidate", "M-R11", "a candidate ignores the leader that won its term", seen(live),
-			func(g *Guards) { g.Raft.Follows = func(r raft.Role) bool { return r != raft.Candidate } }},
+			func(g *Guards) { g.Raft.Follows = func(r raft.Role) bool { return r == raft.Follower } }},
 		{"raft-election-minority", "M-R13", "half of the votes, rounded down, win an election", seen(es, sms, lc),
 			func(g *Guards) { g.Raft.ElectionQuorum = func(voters int) int { return max(voters/2, 1) } }},
 		{"raft-count-votes", "M-R14", "votes are counted, not voters", seen(es),
 			func(g *Guards) { g.Raft.Won = func(v *raft.Votes, quorum int) bool { return v.Replies >= quorum } }},
 		{"raft-stale-vote", "M-R15", "votes of an earlier term count", seen(es),
 			func(g *Guards) { g.Raft.CurrentVote = func(asked, reply raft.Term) bool { return true } }},
-		{"raft-fixed-timeout", "M-R17", "all election timeouts are equal", seen(live),
-			func(g *Guards) {
-				g.Raft.ElectionTimeout = func(_ sim.Env, base time.Duration) time.Duration { return base }
-			}},
 		{"raft-serve-old-leader", "P-C5", "appends of a deposed leader are accepted", seen(sms, lc, lm, dur),
 			func(g *Guards) { g.Raft.Refuses = func(own, seen raft.Term) bool { return false } }},
 

@@ -135,6 +135,7 @@ func (c *Client) Send(to NodeID, kind Kind, frame []byte) error {
 	if c.stopped {
 		return ErrStopped
 	}
+	c.w.admit(c.n, to, frame)
 	c.w.send(c.n, c.w.now, to, kind, frame)
 	return nil
 }

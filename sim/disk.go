@@ -167,7 +167,7 @@ func (d *disk) submit(at Time, o diskOp) {
 	d.busy = max(at, d.busy).Add(d.latency(o, &draw))
 	w.queue.push(d.busy, w.queue.order(draw.below(ChooseTie, tieBound)),
 		event{what: evIO, node: d.n.id, gen: d.n.incarnation, arg: slot})
-	if o.op == OpSync {
+	if o.op == OpSync && r.err == nil {
 		w.notice(d.n, at, StepSync, 0)
 	}
 }

@@ -41,6 +41,17 @@ func addStub(w *World, name string, s stub) NodeID {
 	return w.AddNode(name, func(uint32) Machine { return s })
 }
 
+// soon is a machine that does something once, 1 ns after it has booted: by then, in a
+// world that starts at time 0, all others have booted too.
+func soon(do func(env Env)) stub {
+	return stub{
+		boot: func(env Env) { env.SetTimer(soonTimer, 1) },
+		fire: func(env Env, _ TimerID) { do(env) },
+	}
+}
+
+const soonTimer TimerID = 99
+
 // gossip is a machine that does a little of everything, as its random numbers say:
 // traffic of three kinds, timers set, moved and stopped, a log that is appended to,
 // synced, rotated and read back at boot. It is no protocol, only a load.

@@ -104,14 +104,19 @@ func (w *World) Calm(from, to NodeID, d Disturbance) bool {
 	return true
 }
 
-// send puts a frame on the link from n at time at. The frame is copied.
-func (w *World) send(n *node, at Time, to NodeID, kind Kind, frame []byte) {
+// admit panics when a frame cannot be sent: now, in the handler that has the bug, not
+// when the frame leaves.
+func (w *World) admit(n *node, to NodeID, frame []byte) {
 	if to == 0 || int(to) >= len(w.nodes) {
 		panic(fmt.Sprintf("sim: node %d sends to node %d, which is not there (%d nodes)", n.id, to, len(w.nodes)-1))
 	}
 	if len(frame) > MaxFrame {
 		panic(fmt.Sprintf("sim: node %d sends a frame of %d bytes; the limit is %d", n.id, len(frame), MaxFrame))
 	}
+}
+
+// send puts a frame on the link from n at time at. The frame is copied.
+func (w *World) send(n *node, at Time, to NodeID, kind Kind, frame []byte) {
 	l := w.link(n.id, to)
 	o := &w.linkOptions[l.options]
 	occurrence := l.sent[kind%kindSlots]
@@ -181,7 +186,8 @@ func exponential(mean time.Duration, u uint64) time.Duration {
 	frac := u & (1<<(32-expBits) - 1)
 	lo, hi := uint64(expTable[i]), uint64(expTable[i+1])
 	q := lo + (hi-lo)*frac>>(32-expBits)
-	return time.Duration(uint64(mean) * q >> expShift)
+	high, low := bits.Mul64(uint64(mean), q)
+	return time.Duration(high<<(64-expShift) | low>>expShift)
 }
 
 // frames holds the bytes of all frames under way, in slots of a few sizes that are

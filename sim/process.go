@@ -22,6 +22,7 @@ type node struct {
 	machine     Machine
 	incarnation uint32
 	up, paused  bool
+	mute        bool // its effects go nowhere: down, or halted in this very handler
 	pausedAt    Time
 
 	cpu   Time    // inside a handler: now plus the CPU time it has spent
@@ -49,7 +50,7 @@ type node struct {
 func (n *node) reset(w *World, id NodeID, name string) {
 	n.w, n.id, n.name = w, id, name
 	n.boot, n.client, n.machine = nil, nil, nil
-	n.incarnation, n.up, n.paused = 0, false, false
+	n.incarnation, n.up, n.paused, n.mute = 0, false, false, true
 	n.cpu, n.busy, n.ready = 0, 0, false
 	n.inbox, n.head = n.inbox[:0], 0
 	n.held, n.heldFrom, n.holding = n.held[:0], 0, false
@@ -191,6 +192,7 @@ type heldEffect struct {
 	at    Time
 	io    bool
 	timer bool
+	halt  error
 	to    NodeID
 	kind  Kind
 	id    TimerID
@@ -200,8 +202,12 @@ type heldEffect struct {
 }
 
 func (w *World) mustHold(n *node) bool {
-	return n.holding || n.heldFrom < len(n.held) || n.cpu > w.now && n.cpu >= w.nextIntervention()
+	return n.holding || n.heldFrom < len(n.held) || n.cpu > w.now && w.mayIntervene(n.cpu)
 }
+
+// mayIntervene tells whether something may come between now and a later time: an
+// intervention that is due by then, or one that is aimed at a step of any node.
+func (w *World) mayIntervene(at Time) bool { return w.armed > 0 || at >= w.nextIntervention() }
 
 // hold returns the slot of the next held effect.
 func (n *node) hold() *heldEffect {
@@ -222,7 +228,7 @@ func (w *World) release(n *node) {
 		if n.paused {
 			return
 		}
-		if n.holding || h.at > w.now && h.at >= w.nextIntervention() {
+		if n.holding || h.at > w.now && w.mayIntervene(h.at) {
 			w.settle(n)
 			return
 		}
@@ -234,6 +240,10 @@ func (w *World) release(n *node) {
 			n.disk.submit(at, h.op)
 		case h.timer:
 			w.setTimer(n, h.id, at, h.d)
+		case h.halt != nil:
+			w.halt(n, h.halt)
+			w.touched(n)
+			return
 		default:
 			w.depart(n, at, h.to, h.kind, h.frame)
 		}
@@ -251,7 +261,7 @@ func (w *World) depart(n *node, at Time, to NodeID, kind Kind, frame []byte) {
 }
 
 func (w *World) effectIO(n *node, o diskOp) {
-	if !n.up {
+	if n.mute {
 		return
 	}
 	n.cpu = n.cpu.Add(w.opts.CPU.Effect)
@@ -275,9 +285,10 @@ func (n *node) Spend(d time.Duration)    { n.cpu = n.cpu.Add(max(d, 0)) }
 
 func (n *node) Send(to NodeID, kind Kind, frame []byte) {
 	w := n.w
-	if !n.up {
-		return // halted in this very handler
+	if n.mute {
+		return
 	}
+	w.admit(n, to, frame)
 	n.cpu = n.cpu.Add(w.opts.CPU.Effect)
 	if w.mustHold(n) {
 		h := n.hold()
@@ -297,7 +308,9 @@ func (n *node) Observe(f Field, value int64) {
 	if f >= maxFields {
 		panic(fmt.Sprintf("sim: node %d observes field %d; there are %d", n.id, f, maxFields))
 	}
-	n.observed[f] = value
+	if !n.mute {
+		n.observed[f] = value
+	}
 }
 
 func (n *node) Always(cond bool, name string) {
@@ -310,6 +323,18 @@ func (n *node) Sometimes(cond bool, name string) { n.w.Sometimes(cond, name) }
 
 func (n *node) Halt(err error) {
 	w := n.w
+	if n.mute {
+		return
+	}
+	if w.mustHold(n) {
+		n.hold().halt = err
+		n.mute = true
+		return
+	}
+	w.halt(n, err)
+}
+
+func (w *World) halt(n *node, err error) {
 	w.halted++
 	w.record(TraceHalt, n.id, 0, 0, 0, []byte(err.Error()))
 	if w.OnHalt != nil {
@@ -335,7 +360,7 @@ type timer struct {
 
 func (n *node) SetTimer(id TimerID, d time.Duration) {
 	w := n.w
-	if !n.up {
+	if n.mute {
 		return
 	}
 	d = max(d, 0)
@@ -359,7 +384,8 @@ func (n *node) StopTimer(id TimerID) {
 }
 
 func (w *World) setTimer(n *node, id TimerID, at Time, d time.Duration) {
-	if d < 0 {
+	if d < 0 { // stopped while it was held: its tie is drawn all the same (law 3)
+		w.tieOf(n)
 		return
 	}
 	for int(id) >= len(n.timers) {
@@ -433,7 +459,7 @@ func (w *World) Restart(id NodeID) bool {
 		return false
 	}
 	n.incarnation++
-	n.up, n.paused = true, false
+	n.up, n.paused, n.mute = true, false, false
 	n.nodeKey = streamKey(w.opts.Seed, NodeStream(id, n.incarnation))
 	n.ties, n.rands = 0, 0
 	n.busy, n.ready = w.now, false
@@ -479,7 +505,7 @@ func (w *World) PowerLoss(id NodeID) bool {
 
 // down forgets all that lived in memory.
 func (w *World) down(n *node) {
-	n.up, n.paused = false, false
+	n.up, n.paused, n.mute = false, false, true
 	for _, ev := range n.inbox[n.head:] {
 		switch ev.what {
 		case evFrame:
@@ -555,6 +581,7 @@ type watch struct {
 func (w *World) Watch(id NodeID, on Step, kind Kind, nth int, do func()) {
 	n := w.nodes[id]
 	n.watches = append(n.watches, watch{on, kind, max(nth, 1), do})
+	w.armed++
 }
 
 // Unwatch disarms every aimed intervention.
@@ -562,6 +589,7 @@ func (w *World) Unwatch() {
 	for _, n := range w.nodes[1:] {
 		n.watches = n.watches[:0]
 	}
+	w.armed = 0
 }
 
 // notice tells the watches that node n makes a step at a time.
@@ -577,7 +605,8 @@ func (w *World) notice(n *node, at Time, on Step, kind Kind) {
 		do := h.do
 		n.watches = slices.Delete(n.watches, i, i+1)
 		i--
+		w.armed--
 		n.holding = true
-		w.intervene(at, w.queue.order(0), do) // tie 0: before anything else of this instant
+		w.intervene(at, w.queue.first(), do)
 	}
 }

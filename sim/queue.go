@@ -52,7 +52,13 @@ func (q *queue) len() int {
 }
 
 // order makes the part of a key above the slot: the tie, and the next sequence number.
-func (q *queue) order(tie uint64) uint64 {
+// Tie 0 is kept for first, and counts as 1.
+func (q *queue) order(tie uint64) uint64 { return q.sequence(max(tie, 1)) }
+
+// first makes an order that comes before all of order's in the same instant.
+func (q *queue) first() uint64 { return q.sequence(0) }
+
+func (q *queue) sequence(tie uint64) uint64 {
 	q.seq++
 	return tie<<(slotBits+seqBits) | (q.seq&seqMask)<<slotBits
 }

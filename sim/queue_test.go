@@ -64,7 +64,11 @@ func queueAgreesWithTwin(t *rapid.T) {
 	ties := rapid.OneOf(rapid.Uint64Range(0, 1), rapid.SampledFrom([]uint64{0, 1, tieBound / 2, tieBound - 2, tieBound - 1}))
 	push := func(t *rapid.T) {
 		e := twin.push(Time(times.Draw(t, "at")), ties.Draw(t, "tie"))
-		q.push(e.at, q.order(e.tie), event{arg: e.seq})
+		order := q.first()
+		if e.tie > 0 {
+			order = q.order(e.tie)
+		}
+		q.push(e.at, order, event{arg: e.seq})
 	}
 	pop := func(t *rapid.T) {
 		if len(twin.pending) == 0 {
@@ -147,6 +151,19 @@ func TestQueueSlotDecidesNothing(t *testing.T) {
 		_, b := used.pop()
 		require.Equal(t, i, a.arg)
 		require.Equal(t, i, b.arg)
+	}
+}
+
+// Tie 0 is kept for what must come before all else in an instant.
+func TestQueueFirstIsFirst(t *testing.T) {
+	t.Parallel()
+	var q queue
+	q.push(5, q.order(0), event{arg: 1})
+	q.push(5, q.first(), event{arg: 2})
+	q.push(4, q.order(tieBound-1), event{arg: 3})
+	for _, want := range []uint32{3, 2, 1} {
+		_, ev := q.pop()
+		assert.Equal(t, want, ev.arg)
 	}
 }
 

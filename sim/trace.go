@@ -86,7 +86,7 @@ func nameOf(names []string, i int) string {
 // record folds what happened into the digest, and shows it to World.Trace.
 func (w *World) record(t TraceType, n, from NodeID, kind Kind, arg uint64, b []byte) {
 	d := w.digest.Word(uint64(w.now)).Word(uint64(t)<<48 | uint64(n)<<32 | uint64(from)<<16 | uint64(kind)).Word(arg)
-	if b != nil {
+	if len(b) > 0 { // an empty slice and nil are one: the digest knows no memory
 		d = d.Bytes(b)
 	}
 	w.digest = d

@@ -45,6 +45,7 @@ type World struct {
 
 	interventions []func()
 	pendingAt     []Time // times of the interventions that have not run, latest first
+	armed         int    // watches of all nodes that wait for their step
 
 	digest     Digest
 	events     uint64
@@ -99,7 +100,7 @@ func (w *World) Reset(o Options) {
 		w.freeIO = append(w.freeIO, uint32(i))
 	}
 	clear(w.interventions)
-	w.interventions, w.pendingAt = w.interventions[:0], w.pendingAt[:0]
+	w.interventions, w.pendingAt, w.armed = w.interventions[:0], w.pendingAt[:0], 0
 	w.digest, w.events, w.halted = Digest(mix(o.Seed)), 0, 0
 	w.violations = w.violations[:0]
 	clear(w.sometimes)
@@ -130,6 +131,7 @@ func (w *World) AddNode(name string, boot func(incarnation uint32) Machine) Node
 func (w *World) AddClient(name string, run func(c *Client)) NodeID {
 	n := w.add(name)
 	n.client = newClient(w, n, run)
+	n.nodeKey = streamKey(w.opts.Seed, ClientStream(n.id))
 	n.clock = clock{} // the harness' own clock is true
 	n.up = true
 	w.queue.push(0, w.queue.order(w.tieOf(n)), event{what: evStart, node: n.id})
@@ -305,7 +307,7 @@ func (w *World) step() {
 		r := &w.ios[ev.arg]
 		if r.epoch == n.disk.epoch {
 			n.disk.finish(r)
-			if r.op == OpSync && ev.gen == n.incarnation {
+			if r.op == OpSync && r.err == nil && ev.gen == n.incarnation {
 				w.notice(n, w.now, StepDurable, 0)
 			}
 		}

@@ -16,8 +16,9 @@ type Invariants struct {
 	// prefixes[i-1] lists, for index i, the terms seen there and the digest of the
 	// log up to it: log matching says that there is one digest a term.
 	prefixes [][]prefix
-	// committed[i-1] is the digest of the log up to i when i was first committed.
-	committed []sim.Digest
+	// committed[i-1] is the log up to i when i was first committed: its digest, and
+	// the term in which that happened.
+	committed []prefix
 	applied   []appliedAt
 
 	violate func(check, class, detail string)
@@ -92,13 +93,17 @@ func (v *Invariants) After(id sim.NodeID, incarnation uint32, n *Node) {
 		w.ready = false
 		return
 	}
+	won := n.role == Leader && (!w.ready || w.incarnation != incarnation || w.role != Leader || w.term != n.term)
+	if won {
+		v.elected(w, n)
+	}
 	if !w.ready || w.incarnation != incarnation {
 		v.returned(w, incarnation, n)
 	} else if i := n.log.TakeChanged(); i > 0 {
 		v.changed(w, n, i)
 	}
-	if n.role == Leader && (w.role != Leader || w.term != n.term) {
-		v.elected(w, n)
+	if won {
+		v.complete(w, n)
 	}
 	w.role, w.term = n.role, n.term
 	if n.acknowledged != w.acknowledged {
@@ -129,7 +134,7 @@ func (v *Invariants) returned(w *watched, incarnation uint32, n *Node) {
 			w.id, w.acked, n.log.Last()))
 		return
 	}
-	if w.acked > 0 && w.chain[w.acked-1] != v.committed[w.acked-1] {
+	if w.acked > 0 && w.chain[w.acked-1] != v.committed[w.acked-1].digest {
 		v.violate("durability", "entry changed", fmt.Sprintf("node %d acknowledged the committed entry %d; after its recovery its log has another there",
 			w.id, w.acked))
 	}
@@ -174,7 +179,7 @@ func (v *Invariants) matching(id sim.NodeID, i Index, t Term, d sim.Digest) {
 	v.prefixes[i-1] = append(v.prefixes[i-1], prefix{t, d})
 }
 
-// elected: one leader a term, and each has every committed entry.
+// elected: one leader a term.
 func (v *Invariants) elected(w *watched, n *Node) {
 	for i := len(v.leaders) - 1; i >= 0; i-- {
 		if l := v.leaders[i]; l.term == n.term && l.id != w.id {
@@ -183,12 +188,22 @@ func (v *Invariants) elected(w *watched, n *Node) {
 		}
 	}
 	v.leaders = append(v.leaders, leaderOf{n.term, w.id})
-	if c := len(v.committed); c > 0 {
-		// A leader appends its barrier entry in the same event: look at what it had.
-		if len(w.chain) < c || w.chain[c-1] != v.committed[c-1] {
-			v.violate("leader_completeness", "committed entry missing",
-				fmt.Sprintf("node %d leads in term %d without the committed entry %d", w.id, n.term, c))
+}
+
+// complete: a leader has every entry that was committed in an earlier term. It may
+// lack entries of later terms: a candidate that slept through an election can still
+// win its own, which is over, and lead a term in which nobody follows it.
+func (v *Invariants) complete(w *watched, n *Node) {
+	for c := len(v.committed); c > 0; c-- {
+		p := v.committed[c-1]
+		if p.term >= n.term {
+			continue
 		}
+		if len(w.chain) < c || w.chain[c-1] != p.digest {
+			v.violate("leader_completeness", "committed entry missing",
+				fmt.Sprintf("node %d leads in term %d without entry %d, which was committed in term %d", w.id, n.term, c, p.term))
+		}
+		return
 	}
 }
 
@@ -198,8 +213,8 @@ func (v *Invariants) advanced(w *watched, n *Node) {
 	for i := w.commit + 1; i <= min(n.commit, Index(len(w.chain))); i++ {
 		d := w.chain[i-1]
 		if i > known {
-			v.committed = append(v.committed, d)
-		} else if v.committed[i-1] != d {
+			v.committed = append(v.committed, prefix{n.term, d})
+		} else if v.committed[i-1].digest != d {
 			v.violate("state_machine_safety", "two entries at one index",
 				fmt.Sprintf("node %d commits at index %d another entry than was committed there before", w.id, i))
 			break
@@ -217,7 +232,7 @@ func (v *Invariants) advanced(w *watched, n *Node) {
 // must have for ever, whatever happens to its process and its power.
 func (v *Invariants) credit(w *watched) {
 	c := min(int(w.acknowledged), len(v.committed), len(w.chain))
-	if Index(c) > w.acked && w.chain[c-1] == v.committed[c-1] {
+	if Index(c) > w.acked && w.chain[c-1] == v.committed[c-1].digest {
 		w.acked = Index(c)
 	}
 }

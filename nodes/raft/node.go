@@ -137,11 +137,13 @@ func New(c Config, reuse *Node) *Node {
 func (n *Node) Ready() bool           { return n.wal.Ready() } // recovery has ended
 func (n *Node) Term() Term            { return n.term }
 func (n *Node) Role() Role            { return n.role }
+func (n *Node) Vote() sim.NodeID      { return n.vote } // in the present term; 0: nobody
 func (n *Node) Leader() sim.NodeID    { return n.leader }
 func (n *Node) Log() *Log             { return &n.log }
 func (n *Node) Commit() Index         { return n.commit }
 func (n *Node) Applied() Index        { return n.applied }
 func (n *Node) Machine() StateMachine { return n.cfg.Machine }
+func (n *Node) WAL() *wal.Log         { return n.wal }
 func (n *Node) Waiting() int          { return len(n.waiting) }
 
 // Majority is the size of the smaller half of a cluster that any two of share a node.

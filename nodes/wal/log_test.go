@@ -227,6 +227,13 @@ func TestErrorsEnd(t *testing.T) {
 			t.Errorf("%v fails in a flight: %v, then %v, durable is %d", op, first, again, l.Durable())
 		}
 	}
+	short := New(Options{})
+	short.Open(newFakeEnv(newFakeDisk()), nil)
+	short.Complete(newFakeEnv(newFakeDisk()), 1, sim.IO{Op: sim.OpList, Files: []sim.FileInfo{{Name: "wal-00000001", Size: 100}}})
+	_, err := short.Complete(nil, 1, sim.IO{Op: sim.OpRead, Data: make([]byte, 99)})
+	if err == nil || !strings.Contains(err.Error(), "it has 100 bytes, but only 99 could be read") {
+		t.Errorf("a short read: %v", err)
+	}
 	want := errors.New("I cannot read that")
 	d := diskWith(files)
 	l, env := New(Options{}), newFakeEnv(d)
