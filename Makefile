@@ -45,10 +45,10 @@ hunt: build ## look for failures: SCENARIO=kv FOR=30s WORKERS=all cores
 mutants: build ## convict every mutant by its check, in all scenarios; under 10 min
 	bin/saros mutants
 
-determinism: ## same seeds, same hashes on amd64, amd64 -race, 386, arm64, wasm: SEEDS=200 SEEDS_KV5=40; under 10 min
+determinism: ## same seeds, same hashes on amd64, amd64 -race, 386, arm64, wasm: SEEDS=200 SEEDS_KV5=40; 1 min, 3 with a cold build cache
 	scripts/determinism.sh
 
-determinism-quick: ## the same with 25 seeds and without qemu and node; under 2 min
+determinism-quick: ## the same with 25 seeds and without qemu and node; 20 s, 1 min with a cold build cache
 	SEEDS=25 SEEDS_KV5=5 SAROS_DETERMINISM_SKIP="arm64 wasm" scripts/determinism.sh
 
 fuzz: ## every fuzz target in turn, FUZZTIME=10s each

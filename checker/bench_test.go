@@ -177,19 +177,24 @@ func TestWorkload(t *testing.T) {
 func TestLongHistories(t *testing.T) {
 	for _, tt := range []struct {
 		operations, sessions, lost int
-		versions                   bool
+		versions, stale            bool
 		want                       []Verdict
 	}{
-		{100_000, 10, 20, true, []Verdict{Valid}},
-		{3_000, 5, 20, false, []Verdict{Valid}},
-		{3_000, 100, 5, false, []Verdict{Valid, Unknown}},
+		{100_000, 10, 20, true, false, []Verdict{Valid}},
+		{3_000, 5, 20, false, false, []Verdict{Valid}},
+		{3_000, 100, 5, false, false, []Verdict{Valid, Unknown}},
+		{300, 16, 5, true, true, []Verdict{Invalid}}, // without a witness: no end
+		{100_000, 50, 5, true, true, []Verdict{Invalid}},
 	} {
 		h := workload(1, tt.operations, 1, tt.sessions, tt.lost)
 		if !tt.versions {
 			forgetVersions(h)
 		}
+		if tt.stale {
+			makeStale(h)
+		}
 		r := CheckLinearizable(h, Budget{})
-		t.Logf("%d operations, %d sessions, 1 in %d unknown: %s %s, %d steps", tt.operations, tt.sessions, tt.lost, r.Verdict, r.Reason, r.Steps)
+		t.Logf("%d operations, %d sessions, 1 in %d unknown: %s %s, core %v, %d steps", tt.operations, tt.sessions, tt.lost, r.Verdict, r.Reason, r.Core, r.Steps)
 		if !slices.Contains(tt.want, r.Verdict) {
 			t.Errorf("%s %s, want one of %v\n%s", r.Verdict, r.Reason, tt.want, r.Text)
 		}

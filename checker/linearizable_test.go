@@ -185,11 +185,41 @@ func TestUnknownOutcomes(t *testing.T) {
 		{"unknown delete, called too late", []Operation{put(0, 1, 1), getMissing(4, 5), info(remove(6, 7, true))}, Invalid},
 		{"unknown increments make up the gap", []Operation{info(increment(0, 1, 1, 0)), info(increment(0, 1, 2, 0)), increment(2, 3, 1, 4)}, Valid},
 		{"too few of them", []Operation{info(increment(0, 1, 1, 0)), info(increment(0, 1, 2, 0)), increment(2, 3, 1, 5)}, Invalid},
+		{"an unknown increment hides the put below it", []Operation{info(put(0, 1, 5)), info(increment(0, 1, 1, 0)), get(2, 3, 6)}, Valid},
+		{"a counter read before its unknown put", []Operation{get(0, 10, 1), info(put(20, 30, 1)), increment(40, 50, 1, 2)}, Invalid},
+		{"a counter, put and read at one instant", []Operation{get(0, 20, 1), info(put(20, 30, 1)), increment(40, 50, 1, 2)}, Valid},
 		{"an unknown read says nothing", []Operation{put(0, 1, 1), info(get(2, 3, 9))}, Valid},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			if r := CheckLinearizable(history(tt.ops...), Budget{}); r.Verdict != tt.want {
 				t.Errorf("%s %s, want %s\n%s", r.Verdict, r.Reason, tt.want, r.Text)
+			}
+		})
+	}
+}
+
+// A claimed order that holds needs no search, even where operations only just touch; one that does not
+// hold proves nothing.
+func TestCertificate(t *testing.T) {
+	at := func(version uint64, op Operation) Operation { op.Version = version; return op }
+	for _, tt := range []struct {
+		name     string
+		ops      []Operation
+		verdict  Verdict
+		searched bool
+	}{
+		{"touching", []Operation{at(2, get(0, 10, 1)), at(1, put(10, 20, 1))}, Valid, false},
+		{"a read carries the version of its write", []Operation{at(7, get(0, 10, 1)), at(7, put(0, 10, 1)), at(8, put(0, 9, 2))}, Valid, false},
+		{"no versions, one after another", []Operation{put(0, 1, 1), get(2, 3, 1), remove(4, 5, true), getMissing(6, 7)}, Valid, false},
+		{"unknown ones where replies demand them", []Operation{info(put(0, 1, 1)), info(swap(0, 1, 1, 2)), at(5, get(2, 3, 2)),
+			info(remove(4, 5, true)), at(6, getMissing(6, 7)), info(increment(6, 7, 3, 0)), at(8, increment(8, 9, 1, 4))}, Valid, false},
+		{"a lie about a legal history", []Operation{at(2, put(0, 1, 1)), at(1, get(2, 3, 1))}, Valid, true},
+		{"the right state, against real time", []Operation{at(2, get(0, 9, 1)), at(1, put(10, 20, 1))}, Invalid, true},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			r := CheckLinearizable(history(tt.ops...), Budget{})
+			if r.Verdict != tt.verdict || r.Steps > 0 != tt.searched {
+				t.Errorf("%s in %d steps, want %s, searched: %v\n%s", r.Verdict, r.Steps, tt.verdict, tt.searched, r.Text)
 			}
 		})
 	}

@@ -281,7 +281,7 @@ func Capture(r *Runner, o Options, want sim.Digest, version string) (Failure, er
 	v := again.Violations[0]
 	f := Failure{
 		Schema: FailureSchema, Scenario: r.Scenario.Name, Params: r.Params, Seed: Seed(o.Seed), Plan: again.Plan,
-		Violation: Violated{clean(v.Check), clean(v.Class), strings.ToValidUTF8(v.Detail, "?"), int64(v.At), v.Event},
+		Violation: Violated{v.Check, v.Class, strings.ToValidUTF8(v.Detail, "?"), int64(v.At), v.Event},
 		TraceHash: Hash(want), Events: again.Events, Version: version, Fingerprint: v.Fingerprint(),
 	}
 	if r.Mutant != nil {

@@ -31,7 +31,7 @@ func kvScenario(name, doc string, nodes int64) *Scenario {
 			{"clients", "clients, each with one operation at a time", 5, 1, 64},
 			{"registers", "keys that are read, written, swapped and deleted", 4, 0, 1000},
 			{"counters", "keys that are incremented and read", 2, 0, 1000},
-			{"think_ms", "mean pause of a client between two operations", 25, 0, 60_000},
+			{"think_ms", "mean pause of a client between two operations", 20, 0, 60_000},
 			{"fault_ms", "how long the faults last; then comes the heal", 4000, 0, 3_600_000},
 			{"bound_ms", "how soon after the heal all clients must have come to an end", 5000, 1, 3_600_000},
 			{"faults", "how many faults, in percent of the usual; 0 for none", 100, 0, 1000},
@@ -45,6 +45,7 @@ func kvScenario(name, doc string, nodes int64) *Scenario {
 			{"durability", "what a node acknowledged is there after every crash"},
 			{"recovery", "a node starts again whatever the crash left, and never stops itself"},
 			{"liveness", "after the heal every operation is answered within bound_ms"},
+			{"bounded", "a run comes to an end within a number of events that any healthy run needs a small part of"},
 			{"always", "assertions in the nodes' own code"},
 			{"panic", "no node panics"},
 		},
@@ -137,6 +138,8 @@ func (s *kvSystem) options(seed uint64) sim.Options {
 		Disk:  sim.DiskOptions{Cache: 5 * time.Microsecond, Read: 100 * time.Microsecond, Sync: 200 * time.Microsecond, SyncMean: 800 * time.Microsecond},
 		Clock: sim.ClockOptions{OffsetMax: 50 * time.Millisecond, DriftMaxPPM: 50, Bound: 60 * time.Millisecond},
 		CPU:   sim.CPUOptions{Handler: 2 * time.Microsecond, Effect: 1 * time.Microsecond},
+		// Some fifteen times what the busiest of thousands of runs needed.
+		Budget: uint64(s.params["nodes"]*s.params["clients"]) * uint64(1000+s.params["fault_ms"]+s.params["bound_ms"]),
 	}
 }
 
@@ -202,7 +205,7 @@ func (s *kvSystem) machine(i int) sim.Machine {
 		ElectionTimeout:   electionTimeout,
 		HeartbeatInterval: heartbeatInterval,
 		MaxEntries:        3,
-		MaxInflight:       4,
+		Window:            12,
 		MaxWaiting:        1000,
 		WAL:               wal.Options{Name: "wal", SegmentBytes: 4096, Rules: s.guards.WAL},
 		Rules:             &s.guards.Raft,

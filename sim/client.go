@@ -108,7 +108,7 @@ func (c *Client) deliver(ev event) {
 		c.w.frames.drop(ev.arg, ev.size)
 		return
 	}
-	c.mailbox = append(c.mailbox, ev)
+	c.mailbox, c.head = enqueue(c.mailbox, c.head, ev)
 	if c.waiting == clientReceiving {
 		c.n.StopTimer(0)
 		c.resume(false)

@@ -93,11 +93,20 @@ func (w *World) tieOf(n *node) uint64 {
 // serve lets the node handle ev, now or when it is free.
 func (w *World) serve(n *node, ev event) {
 	if n.paused || n.busy > w.now || n.head < len(n.inbox) || n.heldFrom < len(n.held) {
-		n.inbox = append(n.inbox, ev)
+		n.inbox, n.head = enqueue(n.inbox, n.head, ev)
 		w.wake(n)
 		return
 	}
 	w.handle(n, ev)
+}
+
+// enqueue appends ev to a box of which the first head events were taken out. A box
+// that is never empty moves to the front of its memory now and then.
+func enqueue(box []event, head int, ev event) ([]event, int) {
+	if len(box) == cap(box) && head > len(box)/2 {
+		box, head = box[:copy(box, box[head:])], 0
+	}
+	return append(box, ev), head
 }
 
 // wake makes sure that a waiting event will be served.

@@ -15,6 +15,9 @@ type Options struct {
 	Disk    DiskOptions
 	Clock   ClockOptions
 	CPU     CPUOptions
+	// Budget bounds the events of the run, for a run that goes on and on: past it the
+	// check "bounded" is violated. 0: no bound.
+	Budget uint64
 }
 
 // CPUOptions are the costs of a node's work. A node serves one event at a time; what
@@ -261,8 +264,11 @@ func (w *World) nextIntervention() Time {
 func (w *World) Run(until Time, done func() bool) {
 	w.layout()
 	defer w.caught()
-	for len(w.violations) == 0 && w.queue.next() <= until {
+	for len(w.violations) == 0 && w.queue.next() <= until && w.queue.len() > 0 {
 		w.step()
+		if w.opts.Budget > 0 && w.events > w.opts.Budget {
+			w.Violate("bounded", "event budget", fmt.Sprintf("more than %d events, %d of them messages, and no end", w.opts.Budget, w.messages))
+		}
 		if done != nil && done() {
 			return
 		}

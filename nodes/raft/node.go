@@ -59,7 +59,7 @@ type Config struct {
 	ElectionTimeout   time.Duration
 	HeartbeatInterval time.Duration
 	MaxEntries        int // entries an append, at most
-	MaxInflight       int // appends under way to one follower, at most
+	Window            int // entries sent to one follower and not acknowledged, at most
 	MaxWaiting        int // requests that wait for their answer, at most
 	WAL               wal.Options
 	Rules             *Rules // nil: DefaultRules

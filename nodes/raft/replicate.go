@@ -8,20 +8,24 @@ import (
 	"github.com/saros-sim/saros/sim"
 )
 
-// Replication (Raft 5.3). The leader sends each follower what it has not, several
-// appends ahead of the answers (a pipeline). An append that does not fit is rejected
-// with a hint, and the leader probes: one append at a time until one fits. What is
-// not answered by the next heartbeat counts as lost and is sent again.
+// Replication (Raft 5.3). The leader sends each follower what it has not, a window of
+// entries ahead of the acknowledgements (a pipeline). An append that does not fit is
+// rejected with a hint, and the leader probes: one append, until one fits. What is not
+// acknowledged by the next heartbeat counts as lost, and the leader probes again.
+//
+// Only news makes the leader send: a repeated acknowledgement, or a rejection of
+// anything but the probe that is out, changes nothing. Otherwise each duplicate would
+// beget a message, and duplicates of that more, without end.
 
 // progress is what a leader knows of one follower.
 type progress struct {
-	id       sim.NodeID
-	match    Index         // the follower's log agrees up to here, durably
-	next     Index         // next entry to send
-	inflight int           // appends sent and not answered
-	probing  bool          // one append at a time
-	heard    time.Duration // monotonic time of its last answer
-	answered bool          // since the last heartbeat
+	id      sim.NodeID
+	match   Index         // the follower's log agrees up to here, durably
+	next    Index         // next entry to send
+	probing bool          // where the logs agree is not known
+	asked   bool          // a probe is out
+	moved   bool          // match grew since the last heartbeat
+	heard   time.Duration // monotonic time of its last answer
 }
 
 func (n *Node) peer(id sim.NodeID) *progress {
@@ -60,15 +64,18 @@ func (n *Node) replicate() {
 
 func (n *Node) sendEntries(p *progress) {
 	for n.role == Leader && p.next <= n.log.Last() {
-		if p.probing && p.inflight > 0 || p.inflight >= n.cfg.MaxInflight {
-			return
-		}
 		last := min(n.log.Last(), p.next+Index(n.cfg.MaxEntries)-1)
-		n.sendAppend(p, p.next, last)
-		p.inflight++
 		if p.probing {
+			if !p.asked {
+				p.asked = true
+				n.sendAppend(p, p.next, last)
+			}
 			return
 		}
+		if p.next-p.match > Index(n.cfg.Window) {
+			return
+		}
+		n.sendAppend(p, p.next, last)
 		p.next = last + 1
 	}
 }
@@ -109,11 +116,11 @@ func (n *Node) onHeartbeat() {
 		if p.id == n.env.Self() {
 			continue
 		}
-		if !p.answered && p.inflight > 0 {
-			p.inflight, p.probing, p.next = 0, true, p.match+1
+		if !p.moved && p.next > p.match+1 {
+			p.probing, p.next = true, p.match+1
 		}
-		p.answered = false
-		if p.probing && p.inflight == 0 && p.next <= n.log.Last() {
+		p.moved, p.asked = false, false
+		if p.probing && p.next <= n.log.Last() {
 			n.sendEntries(p)
 		} else {
 			n.sendAppend(p, p.next, p.next-1)
@@ -188,23 +195,24 @@ func (n *Node) onAppendReply(from sim.NodeID, frame []byte) {
 	if n.role != Leader || p == nil || !n.rules.CurrentAck(n.term, m.Term) {
 		return
 	}
-	p.heard, p.answered = n.env.Monotonic(), true
-	p.inflight = max(p.inflight-1, 0)
+	p.heard = n.env.Monotonic()
 	if match, ok := n.rules.Acknowledges(m); ok {
-		if match > n.log.Last() {
+		switch {
+		case match > n.log.Last():
 			return // nobody can match what was never sent
-		}
-		if match > p.match {
-			p.match = match
-			p.probing = false
+		case match > p.match:
+			p.match, p.moved, p.probing = match, true, false
+		case p.probing && match == p.next-1:
+			p.probing = false // a heartbeat fits
+		default:
+			return // no news
 		}
 		p.next = max(p.next, p.match+1)
 		n.advance()
-	} else if m.Rejected > p.match {
-		// Older rejections are stale: the follower has agreed to more since.
+	} else if m.Rejected > p.match && (!p.probing || m.Rejected == p.next-1) {
 		n.env.Sometimes(true, "raft: append rejected")
-		p.next = max(p.match, min(n.log.agreement(m.Hint, m.HintTerm), p.next-1)) + 1
-		p.probing, p.inflight = true, 0
+		p.next = max(p.match, min(n.log.agreement(m.Hint, m.HintTerm), m.Rejected-1)) + 1
+		p.probing, p.asked = true, false
 	}
 	if p.id != n.env.Self() {
 		n.sendEntries(p)
