@@ -5,17 +5,20 @@
 // Concurrent Objects", 1990). It is local: a history is linearizable exactly when the operations on
 // each key are, so keys are judged one at a time, in sorted order.
 //
-//	History ─► per key ─► certificate ──────────────────────────► Valid
+//	History ─► per key ─► certificate ─────► Valid
 //	                           │ proves nothing
-//	                           └─► normalise ─► Porcupine ──────► Valid
-//	                                                 │ illegal
-//	                                                 └─► minimise ─► Invalid: core, text
+//	                           ├─► witness ─────────► confirmed ─┐
+//	                           │ none                            ├─► minimise ─► Invalid: core, text
+//	                           └─► normalise ─► Porcupine ─► illegal
+//	                                                 ├─────► Valid
+//	                                                 └─────► Unknown: out of steps
 //
 // A certificate is an order that somebody claims (here: the log index each reply carried), replayed
 // against the sequential specification; an order that replays is a proof whoever supplied it, one that
-// does not proves nothing. Normalising resolves operations of unknown outcome without search where that
-// loses nothing. Porcupine (A. Athalye) searches for the rest, with the algorithm of Wing and Gong as
-// refined by G. Lowe.
+// does not proves nothing. A witness is a handful of operations on two values whose times contradict
+// each other, found by sorting. Normalising resolves operations of unknown outcome without search where
+// that loses nothing. Porcupine (A. Athalye) confirms witnesses and searches for the rest, with the
+// algorithm of Wing and Gong as refined by G. Lowe.
 //
 // The world it assumes: sequential clients (sessions), one open operation each; virtual time in integer
 // nanoseconds; closed intervals, so that operations which touch at one instant are concurrent; keys

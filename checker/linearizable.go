@@ -41,12 +41,12 @@ type Report struct {
 // Budget bounds a check, deterministically.
 type Budget struct {
 	// Steps of the model a key may take, and as many again to minimise a failure; 0 means DefaultSteps.
-	// A step on a key of n operations counts 1 + n/1024, as Porcupine keeps n bits for each step that
-	// succeeds: that bounds its memory, at the default to some 300 MB.
+	// On a key of n operations a step that succeeds counts n/1024 more, as Porcupine then keeps n bits:
+	// that bounds its memory, at the default to some hundreds of MB.
 	Steps int64
 }
 
-// DefaultSteps is about a second of search.
+// DefaultSteps is a second of search or a few.
 const DefaultSteps = 2_000_000
 
 // CheckLinearizable judges h with a fresh Checker.

@@ -74,6 +74,12 @@ func TestAnomalies(t *testing.T) {
 			[]Operation{put(0, 10, 1), put(20, 40, 2), get(40, 50, 1)},
 		},
 		{
+			"stale read of a swapped value", // the witness does without the put that the cas found
+			[]Operation{put(0, 10, 1), swap(20, 30, 1, 2), put(40, 50, 3), get(60, 70, 2)},
+			3, "linearizability/get", []int{1, 2, 3}, "|cas 1 to 2 -> swapped|",
+			[]Operation{put(0, 10, 1), swap(20, 30, 1, 2), put(40, 60, 3), get(60, 70, 2)},
+		},
+		{
 			"a new value, then the old",
 			[]Operation{put(0, 10, 1), put(20, 90, 2), get(30, 40, 2), get(50, 60, 1)},
 			3, "linearizability/get", []int{0, 1, 2, 3}, "no order of the core",

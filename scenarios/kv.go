@@ -91,6 +91,7 @@ type kvSystem struct {
 	history    checker.History
 	checker    checker.Checker
 	invariants *raft.Invariants
+	maxEntries int   // of this run: entries an append
 	sessions   int32 // of the history, given out so far
 	left       int   // clients that have not come to an end
 	healed     sim.Time
@@ -147,6 +148,10 @@ func (s *kvSystem) build(w *sim.World) {
 	s.world = w
 	s.history.Reset()
 	s.sessions = 0
+	// What an append holds is drawn for each run: few entries leave a leader's own
+	// entry behind those of older terms for longer (Figure 8), many fill a flight.
+	knobs := sim.Source{D: w.Decider(), S: sim.NemesisStream(1000), C: sim.ChoosePlan}
+	s.maxEntries = 1 << knobs.Below(4)
 	for _, n := range s.nodes {
 		if n != nil {
 			s.spare = append(s.spare, n)
@@ -204,7 +209,7 @@ func (s *kvSystem) machine(i int) sim.Machine {
 		Machine:           s.stores[i],
 		ElectionTimeout:   electionTimeout,
 		HeartbeatInterval: heartbeatInterval,
-		MaxEntries:        3,
+		MaxEntries:        s.maxEntries,
 		Window:            12,
 		MaxWaiting:        1000,
 		WAL:               wal.Options{Name: "wal", SegmentBytes: 4096, Rules: s.guards.WAL},

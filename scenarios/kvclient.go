@@ -85,8 +85,8 @@ func (k *kvClient) draw() kvOperation {
 	s := k.sys
 	o := kvOperation{key: int(k.c.Rand(uint64(len(s.keys)))), tries: 1}
 	// Some operations are tried once, some until the cluster must have recovered.
-	if r := k.c.Rand(8); r > 0 {
-		o.tries = 1 << r
+	if r := k.c.Rand(8); r > 1 {
+		o.tries = 1 << (r - 1)
 	}
 	p := k.c.Rand(100)
 	if s.keys[o.key].counter {

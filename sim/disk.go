@@ -142,7 +142,8 @@ type diskOp struct {
 }
 
 func (d *disk) effect(o diskOp) IOID {
-	if len(o.name) > MaxName || len(o.old) > MaxName || o.off < 0 || o.n < 0 || o.off+int64(len(o.data))+int64(o.n) > MaxFile {
+	named := o.op != OpList && o.op != OpSyncDir
+	if len(o.name) > MaxName || len(o.old) > MaxName || named && o.name == "" || o.op == OpRename && o.old == "" || o.off < 0 || o.n < 0 || o.off+int64(len(o.data))+int64(o.n) > MaxFile {
 		panic(fmt.Sprintf("sim: node %d: %v %.40q at %d, %d bytes: beyond the limits of a file", d.n.id, o.op, o.name, o.off, max(o.n, len(o.data))))
 	}
 	d.nextIO++
@@ -433,7 +434,8 @@ func (d *disk) choose(c Choice, occurrence *uint32, bound uint64) uint64 {
 // crashFile decides what a power loss leaves of a file. Sizes reach the platter in
 // order; sectors in any order, but the writes of one sector in theirs; a torn sector
 // keeps the beginning of its write and, in the rest of that write, old bytes or
-// garbage. Synced bytes beside a torn write stay (powersafe overwrite).
+// garbage. Synced bytes beside a torn write stay (powersafe overwrite). A truncate is
+// to the sectors behind it a write of zeros.
 func (d *disk) crashFile(f *file, mode uint64) {
 	switch mode {
 	case crashKeepAll:
@@ -455,7 +457,11 @@ func (d *disk) crashFile(f *file, mode uint64) {
 			if o.size > 0 {
 				first, last = min(first, o.off/SectorSize), max(last, (end-1)/SectorSize)
 			}
+			if o.truncate {
+				first, last = min(first, o.off/SectorSize), MaxFile/SectorSize
+			}
 		}
+		last = min(last, (size-1)/SectorSize)
 		f.durable = resize(f.durable, size)
 		for s := first; s <= last; s++ {
 			d.crashSector(f, s, mode)
@@ -469,7 +475,7 @@ func (d *disk) crashSector(f *file, sector int64, mode uint64) {
 	lo, hi := sector*SectorSize, (sector+1)*SectorSize
 	touching := uint64(0)
 	for _, o := range f.pending {
-		if o.off < hi && o.off+int64(o.size) > lo {
+		if from, to := o.within(lo, hi); from < to {
 			touching++
 		}
 	}
@@ -479,10 +485,19 @@ func (d *disk) crashSector(f *file, sector int64, mode uint64) {
 	keep := d.choose(ChooseCrash, &d.crashDraws, touching+1)
 	used := int64(0)
 	for _, o := range f.pending {
-		from, to := max(o.off, lo), min(o.off+int64(o.size), hi)
+		from, to := o.within(lo, hi)
 		part := f.journal[used : used+int64(o.size)]
 		used += int64(o.size)
 		if from >= to {
+			continue
+		}
+		if o.truncate {
+			if keep == 0 {
+				return
+			}
+			size := int64(len(f.durable))
+			clear(f.durable[min(from, size):min(to, size)])
+			keep--
 			continue
 		}
 		part = part[from-o.off : to-o.off]
@@ -502,6 +517,15 @@ func (d *disk) crashSector(f *file, sector int64, mode uint64) {
 		f.keep(from, part)
 		keep--
 	}
+}
+
+// within is the part of lo to hi that the operation changes: a truncate all behind the
+// new size.
+func (o fileOp) within(lo, hi int64) (from, to int64) {
+	if o.truncate {
+		return max(o.off, lo), hi
+	}
+	return max(o.off, lo), min(o.off+int64(o.size), hi)
 }
 
 // keep writes b to the platter as far as the file's surviving size reaches.

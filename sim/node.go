@@ -132,7 +132,7 @@ func (o Op) String() string {
 // the process at once, a power loss only after a Sync of the file (data and size)
 // and a SyncDir (the name) completed.
 //
-// Bytes handed in are copied. File names are at most MaxName bytes.
+// Bytes handed in are copied. File names are 1 to MaxName bytes.
 type Disk interface {
 	// Create makes an empty file; ErrExist if there is one.
 	Create(name string) IOID

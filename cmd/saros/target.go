@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -214,7 +213,3 @@ func (f span) Set(s string) error {
 	*f.d = d
 	return nil
 }
-
-// sortedReasons and the like keep output in order; maps only ever leave as JSON, which
-// sorts its keys.
-func indexOf(names []string, name string) int { return slices.Index(names, name) }

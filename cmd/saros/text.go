@@ -16,30 +16,19 @@ import (
 // safe escapes whatever a terminal might obey: all that does not print, but for new
 // lines and tabs.
 func safe(s string) string {
-	plain := true
-	for _, r := range s {
-		if r == utf8.RuneError || !strconv.IsPrint(r) && r != '\n' && r != '\t' {
-			plain = false
-			break
-		}
-	}
-	if plain {
-		return s
-	}
 	var b strings.Builder
-	for i, r := range s {
+	for len(s) > 0 {
+		r, size := utf8.DecodeRuneInString(s)
 		switch {
-		case r == '\n' || r == '\t':
+		case r == utf8.RuneError && size == 1:
+			fmt.Fprintf(&b, `\x%02x`, s[0])
+		case strconv.IsPrint(r) || r == '\n' || r == '\t':
 			b.WriteRune(r)
-		case r == utf8.RuneError && s[i] != "\uFFFD"[0]:
-			fmt.Fprintf(&b, `\x%02x`, s[i])
 		default:
-			q := strconv.QuoteRune(r)
-			if r == '\'' {
-				q = "'''"
-			}
+			q := strconv.QuoteRuneToASCII(r)
 			b.WriteString(q[1 : len(q)-1])
 		}
+		s = s[size:]
 	}
 	return b.String()
 }

@@ -23,21 +23,49 @@ func (n *Node) onElectionTimeout() {
 	}
 	n.env.Sometimes(n.role == Candidate, "raft: election without a winner")
 	n.role, n.leader = PreCandidate, 0
-	n.votes.reset()
+	n.openVote()
 	n.resetElectionTimer()
 	n.ask(KindPreVote, n.term+1)
 	n.votes.grant(n.env.Self())
 	n.preVoted()
 }
 
-// ask requests everybody else's vote of a term.
+// ask requests everybody else's vote of a term, and again after a while of those who
+// have not answered (Raft 5.1: requests are retried).
 func (n *Node) ask(kind sim.Kind, t Term) {
 	m := VoteRequest{Term: t, LastIndex: n.log.Last(), LastTerm: n.log.LastTerm()}
-	for _, p := range n.cfg.Peers {
-		if p != n.env.Self() {
+	for i := range n.peers {
+		if p := &n.peers[i]; p.id != n.env.Self() && !p.answered {
 			n.buf = m.append(n.buf[:0])
-			n.say(0, p, kind)
+			n.say(0, p.id, kind)
 		}
+	}
+	n.env.SetTimer(timerHeartbeat, n.cfg.HeartbeatInterval)
+}
+
+// openVote begins to collect votes.
+func (n *Node) openVote() {
+	n.votes.reset()
+	for i := range n.peers {
+		n.peers[i].answered = false
+	}
+}
+
+// answered notes that a peer has voted, for or against.
+func (n *Node) answered(from sim.NodeID) {
+	if p := n.peer(from); p != nil {
+		p.answered = true
+	}
+}
+
+func (n *Node) onHeartbeat() {
+	switch n.role {
+	case PreCandidate:
+		n.ask(KindPreVote, n.term+1)
+	case Candidate:
+		n.ask(KindVote, n.term)
+	case Leader:
+		n.beat()
 	}
 }
 
@@ -64,11 +92,12 @@ func (n *Node) onPreVoteReply(from sim.NodeID, frame []byte) {
 	}
 	if !m.Granted {
 		n.observeTerm(m.Term)
-		return
+		return // asked again: whoever heard from a leader just now may have lost it since
 	}
 	if n.role != PreCandidate || !n.rules.CurrentVote(n.term+1, m.Term) {
 		return
 	}
+	n.answered(from)
 	n.votes.grant(from)
 	n.preVoted()
 }
@@ -83,7 +112,7 @@ func (n *Node) preVoted() {
 func (n *Node) campaign() {
 	n.role, n.leader = Candidate, 0
 	n.enter(n.term+1, n.env.Self())
-	n.votes.reset()
+	n.openVote()
 	n.resetElectionTimer()
 	n.ask(KindVote, n.term)
 	n.buf = (&VoteReply{Term: n.term, Granted: true}).append(n.buf[:0])
@@ -142,7 +171,11 @@ func (n *Node) onVoteReply(from sim.NodeID, frame []byte) {
 		return
 	}
 	n.observeTerm(m.Term)
-	if n.role != Candidate || !m.Granted || !n.rules.CurrentVote(n.term, m.Term) {
+	if n.role != Candidate || !n.rules.CurrentVote(n.term, m.Term) {
+		return
+	}
+	n.answered(from)
+	if !m.Granted {
 		return
 	}
 	n.votes.grant(from)

@@ -26,6 +26,8 @@ type progress struct {
 	asked   bool          // a probe is out
 	moved   bool          // match grew since the last heartbeat
 	heard   time.Duration // monotonic time of its last answer
+
+	answered bool // a candidate's: it has voted, for or against
 }
 
 func (n *Node) peer(id sim.NodeID) *progress {
@@ -92,10 +94,9 @@ func (n *Node) sendAppend(p *progress, first, last Index) {
 	n.say(0, p.id, KindAppend)
 }
 
-func (n *Node) onHeartbeat() {
-	if n.role != Leader {
-		return
-	}
+// beat is a leader's heartbeat: it asserts the leadership, and finds out what was
+// lost and who is gone.
+func (n *Node) beat() {
 	now := n.env.Monotonic()
 	active := 0
 	for i := range n.peers {
