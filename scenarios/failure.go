@@ -64,7 +64,7 @@ func ParseSeed(s string) (Seed, error) {
 	}
 	n, err := strconv.ParseUint(digits, base, 64)
 	if err != nil {
-		return 0, fmt.Errorf("%q is no seed: 64 bits, as 0x1f or 31", printable(s))
+		return 0, fmt.Errorf("\"%s\" is no seed: 64 bits, as 0x1f or 31", printable(s))
 	}
 	return Seed(n), nil
 }
@@ -92,7 +92,7 @@ func (h Hash) MarshalText() ([]byte, error) { return []byte(h.String()), nil }
 func (h *Hash) UnmarshalText(text []byte) error {
 	n, err := strconv.ParseUint(string(text), 16, 64)
 	if err != nil || Hash(n).String() != string(text) {
-		return fmt.Errorf("%q is no hash: 16 lower-case hexadecimal digits", printable(string(text)))
+		return fmt.Errorf("\"%s\" is no hash: 16 lower-case hexadecimal digits", printable(string(text)))
 	}
 	*h = Hash(n)
 	return nil
@@ -177,7 +177,7 @@ func DecodeFailure(data []byte) (Failure, error) {
 		return Failure{}, err
 	}
 	if f.Schema != FailureSchema {
-		return Failure{}, fmt.Errorf("schema: %q is not %q", printable(f.Schema), FailureSchema)
+		return Failure{}, fmt.Errorf("schema: \"%s\" is not %q", printable(f.Schema), FailureSchema)
 	}
 	r, err := f.Runner()
 	if err != nil {
@@ -204,7 +204,7 @@ func (f *Failure) check() error {
 		{"violation.check", v.Check}, {"violation.class", v.Class}, {"version", f.Version},
 	} {
 		if len(word.value) > maxWordBytes || strings.ContainsFunc(word.value, func(c rune) bool { return c < ' ' || c > '~' }) {
-			return fmt.Errorf("%s: %q is not up to %d printable ASCII characters", word.field, printable(word.value), maxWordBytes)
+			return fmt.Errorf("%s: \"%s\" is not up to %d printable ASCII characters", word.field, printable(word.value), maxWordBytes)
 		}
 	}
 	switch want := (Violation{Check: v.Check, Class: v.Class}).Fingerprint(); {
@@ -217,7 +217,7 @@ func (f *Failure) check() error {
 	case f.Marks.Len() != 0 && uint64(f.Marks.Len()) != min(f.Events, MaxMarks):
 		return fmt.Errorf("marks: %d of them, but the run had %d events", f.Marks.Len(), f.Events)
 	case f.Fingerprint != want:
-		return fmt.Errorf("fingerprint: %q, but that of the violation is %q", printable(f.Fingerprint), want)
+		return fmt.Errorf("fingerprint: \"%s\", but that of the violation is %q", printable(f.Fingerprint), want)
 	}
 	return nil
 }

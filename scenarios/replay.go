@@ -118,6 +118,17 @@ func (r *Runner) Names() []string {
 	return r.world.Names()
 }
 
+// Servers lists the names of the servers in the order in which a plan counts them, from
+// 1. Like Names it ends the last run.
+func (r *Runner) Servers() []string {
+	names := r.Names()
+	var servers []string
+	for _, id := range r.system.topology().Servers {
+		servers = append(servers, names[id])
+	}
+	return servers
+}
+
 // Renderer renders trace lines as JSON, schema saros/trace/v1, without a newline. It
 // ends the last run.
 func (r *Runner) Renderer() func(b []byte, l *sim.TraceLine) []byte {

@@ -80,6 +80,9 @@ func (c *Client) resume(timeout bool) {
 	c.timeout = timeout
 	c.waiting = clientRunning
 	c.next()
+	if c.done && !c.stopped {
+		c.w.record(TraceStop, c.n.id, 0, 0, 0, nil)
+	}
 }
 
 func (c *Client) stop() {

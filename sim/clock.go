@@ -1,6 +1,9 @@
 package sim
 
-import "time"
+import (
+	"math"
+	"time"
+)
 
 // ClockOptions describe the clocks of all nodes. The zero value is a world of
 // perfect clocks.
@@ -13,12 +16,18 @@ type ClockOptions struct {
 // clock is a node's hardware opinion of time: a monotonic clock that never jumps
 // and a time of day that may, both running at the same wrong rate.
 type clock struct {
-	since    Time          // when the rate last changed
-	mono     time.Duration // monotonic reading at since
+	rate                 // from rate.since on
+	before rate          // until then: a handler has read the clock ahead of true time
+	wall   time.Duration // time of day minus monotonic
+	bound  time.Duration
+	status ClockStatus
+}
+
+// rate is a stretch of a monotonic clock.
+type rate struct {
+	since    Time
+	mono     time.Duration // reading at since
 	driftPPM int64
-	wall     time.Duration // time of day minus monotonic
-	bound    time.Duration
-	status   ClockStatus
 }
 
 const million = 1_000_000
@@ -30,24 +39,44 @@ func scale(d time.Duration, num, den int64) time.Duration {
 
 // at is the monotonic reading at true time t.
 func (c *clock) at(t Time) time.Duration {
-	d := t.Sub(c.since)
-	if c.driftPPM == 0 {
-		return c.mono + d
+	if t < c.since {
+		return c.before.at(t)
 	}
-	return c.mono + d + scale(d, c.driftPPM, million)
+	return c.rate.at(t)
 }
 
-// real is how long d of this clock takes in true time, rounded up so that a timer
-// never fires before its node's own clock says so.
-func (c *clock) real(d time.Duration) time.Duration {
-	if c.driftPPM == 0 || d <= 0 {
+func (r *rate) at(t Time) time.Duration {
+	d := t.Sub(r.since)
+	if r.driftPPM == 0 {
+		return r.mono + d
+	}
+	return r.mono + d + scale(d, r.driftPPM, million)
+}
+
+// real is how long d of this clock takes in true time from t on, rounded up so that a
+// timer never fires before its node's own clock says so.
+func (c *clock) real(t Time, d time.Duration) time.Duration {
+	ppm := c.driftPPM
+	if t < c.since {
+		ppm = min(ppm, c.before.driftPPM)
+	}
+	if ppm == 0 || d <= 0 {
 		return max(d, 0)
 	}
-	return scale(d, million, million+c.driftPPM) + 1
+	den := million + ppm
+	if int64(d)/den >= math.MaxInt64/million {
+		return math.MaxInt64 // longer than any run
+	}
+	return scale(d, million, den) + 1
 }
 
-func (c *clock) setDrift(now Time, ppm int64) {
-	c.mono, c.since, c.driftPPM = c.at(now), now, ppm
+// setDrift changes the rate from a time on.
+func (c *clock) setDrift(from Time, ppm int64) {
+	mono := c.at(from)
+	if from > c.since {
+		c.before = c.rate
+	}
+	c.rate = rate{from, mono, ppm}
 }
 
 func (c *clock) read(t Time) Wall {
@@ -64,7 +93,7 @@ func (c *clock) read(t Time) Wall {
 // StepClock moves node n's time of day by d, behind the back of whatever keeps it
 // synchronized.
 func (w *World) StepClock(n NodeID, d time.Duration) bool {
-	if d == 0 {
+	if d == 0 || w.nodes[n].client != nil {
 		return false
 	}
 	c := &w.nodes[n].clock
@@ -78,10 +107,11 @@ func (w *World) StepClock(n NodeID, d time.Duration) bool {
 // are already set keep their time.
 func (w *World) SetDrift(n NodeID, ppm int64) bool {
 	c := &w.nodes[n].clock
-	if c.driftPPM == ppm || ppm <= -million {
+	if c.driftPPM == ppm || ppm <= -million || w.nodes[n].client != nil {
 		return false
 	}
-	c.setDrift(w.now, ppm)
+	// A busy node has read its clock as of the end of its work: the rate changes then.
+	c.setDrift(max(w.now, w.nodes[n].cpu), ppm)
 	w.record(TraceClock, n, 0, 1, uint64(ppm), nil)
 	return true
 }

@@ -101,6 +101,7 @@ func (d *disk) reset(w *World, n *node, o DiskOptions) {
 	d.names, d.platter, d.unsynced = d.names[:0], d.platter[:0], d.unsynced[:0]
 	d.freeFile = d.freeFile[:0]
 	for i := len(d.files) - 1; i >= 0; i-- {
+		d.files[i].forget() // or a power loss of the next run would find it
 		d.freeFile = append(d.freeFile, int32(i))
 	}
 	d.busy, d.nextIO, d.epoch, d.operations, d.crashes, d.crashDraws = 0, 0, 0, 0, 0, 0
@@ -142,8 +143,8 @@ type diskOp struct {
 }
 
 func (d *disk) effect(o diskOp) IOID {
-	named := o.op != OpList && o.op != OpSyncDir
-	if len(o.name) > MaxName || len(o.old) > MaxName || named && o.name == "" || o.op == OpRename && o.old == "" || o.off < 0 || o.n < 0 || o.off+int64(len(o.data))+int64(o.n) > MaxFile {
+	unnamed := o.name == "" && o.op != OpList && o.op != OpSyncDir || o.old == "" && o.op == OpRename
+	if unnamed || len(o.name) > MaxName || len(o.old) > MaxName || o.off < 0 || o.n < 0 || o.off+int64(len(o.data))+int64(o.n) > MaxFile {
 		panic(fmt.Sprintf("sim: node %d: %v %.40q at %d, %d bytes: beyond the limits of a file", d.n.id, o.op, o.name, o.off, max(o.n, len(o.data))))
 	}
 	d.nextIO++
@@ -156,7 +157,8 @@ func (d *disk) effect(o diskOp) IOID {
 // the page cache and its end is scheduled.
 func (d *disk) submit(at Time, o diskOp) {
 	w := d.w
-	w.record(TraceIO, d.n.id, 0, Kind(o.op), uint64(o.off)<<8|uint64(len(o.name)), o.data)
+	d.scratch = append(append(append(d.scratch[:0], o.name...), 0), o.old...)
+	w.record(TraceIO, d.n.id, 0, Kind(o.op), uint64(Digest(o.off).Word(uint64(o.n)).Bytes(d.scratch)), o.data)
 	slot := w.newIO()
 	r := &w.ios[slot]
 	r.id, r.op, r.epoch = o.id, o.op, d.epoch
@@ -270,8 +272,10 @@ func resize(data []byte, size int64) []byte {
 	return data
 }
 
+// lookup finds a name's file, -1 if there is none. It begins at the end, where the tail
+// of a segmented log is.
 func (d *disk) lookup(name string) int32 {
-	for i := range d.names {
+	for i := len(d.names) - 1; i >= 0; i-- {
 		if d.names[i].name == name {
 			return d.names[i].file
 		}

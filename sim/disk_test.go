@@ -459,7 +459,7 @@ func diskAgreesWithTwin(t *rapid.T) {
 	}
 }
 
-func TestDiskAgreesWithTwin(t *testing.T) { rapid.Check(t, diskAgreesWithTwin) }
+func TestDiskAgreesWithTwin(t *testing.T) { check(t, 1000, diskAgreesWithTwin) }
 
 func FuzzDisk(f *testing.F) { f.Fuzz(rapid.MakeFuzz(diskAgreesWithTwin)) }
 

@@ -3,8 +3,19 @@ package sim
 import (
 	"encoding/binary"
 	"fmt"
+	"testing"
 	"time"
+
+	"pgregory.net/rapid"
 )
+
+// check tries a property as many times as it deserves: rapid, left alone, tries a
+// hundred.
+func check(t *testing.T, times int, property func(t *rapid.T)) {
+	for range max(times/100, 1) {
+		rapid.Check(t, property)
+	}
+}
 
 // stub is a machine made of functions; a missing one does nothing.
 type stub struct {
@@ -121,7 +132,7 @@ func (g *gossip) Fire(env Env, t TimerID) {
 	for range 1 + env.Rand(2) {
 		env.Send(g.peer(env), gossipRumour, g.frame(env))
 	}
-	if g.logSize > 4000 {
+	if g.logSize > 500 {
 		g.logSize = 0
 		env.Disk().Rename("log", fmt.Sprint("log.", g.seen%3))
 		env.Disk().Create("log")

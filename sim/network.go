@@ -16,6 +16,7 @@ type LinkOptions struct {
 	Mean         time.Duration // mean of the exponential part on top of it
 	TailPPM      int64         // share of messages in the heavy tail
 	TailFactor   int64         // by which their delay is multiplied; 0 counts as 1
+	Max          time.Duration // no frame is under way for longer, whatever disturbs the link; 0: no limit
 	LossPPM      int64
 	DuplicatePPM int64
 	Once         bool // a connection: a frame arrives at most once, whatever disturbs the link
@@ -157,6 +158,9 @@ func (l *link) delay(o *LinkOptions, draw *draws, delay, tail Choice) time.Durat
 	if l.factor > 1 {
 		d *= time.Duration(l.factor)
 	}
+	if o.Max > 0 && d > o.Max {
+		return o.Max
+	}
 	return d
 }
 
@@ -198,6 +202,12 @@ type frames struct {
 		free  []uint32
 	}
 }
+
+// spoilt is what a frame holds after its handler has returned.
+const spoilt = "\xdb\xdb\xdb\xdb\xdb\xdb\xdb\xdb\xdb\xdb\xdb\xdb\xdb\xdb\xdb\xdb" +
+	"\xdb\xdb\xdb\xdb\xdb\xdb\xdb\xdb\xdb\xdb\xdb\xdb\xdb\xdb\xdb\xdb" +
+	"\xdb\xdb\xdb\xdb\xdb\xdb\xdb\xdb\xdb\xdb\xdb\xdb\xdb\xdb\xdb\xdb" +
+	"\xdb\xdb\xdb\xdb\xdb\xdb\xdb\xdb\xdb\xdb\xdb\xdb\xdb\xdb\xdb\xdb"
 
 const (
 	frameClasses = 8
@@ -254,8 +264,8 @@ func (f *frames) get(handle, size uint32) []byte {
 func (f *frames) drop(handle, size uint32) {
 	c := &f.class[handle>>24]
 	b := c.slots[handle&0xffffff][:size]
-	for i := range b {
-		b[i] = 0xdb
+	for len(b) > 0 {
+		b = b[copy(b, spoilt):]
 	}
 	c.free = append(c.free, handle&0xffffff)
 }

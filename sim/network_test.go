@@ -186,6 +186,39 @@ func TestDisturbanceMultipliesDelays(t *testing.T) {
 	}
 }
 
+// Max caps every delay of a link, tail and disturbance included; Once keeps a link from
+// doubling what it carries.
+func TestMaxAndOnce(t *testing.T) {
+	t.Parallel()
+	for _, o := range []LinkOptions{
+		{Mean: time.Millisecond, TailPPM: 500_000, TailFactor: 100, DuplicatePPM: million},
+		{Mean: time.Millisecond, TailPPM: 500_000, TailFactor: 100, DuplicatePPM: million, Max: 3 * time.Millisecond},
+		{Mean: time.Millisecond, TailPPM: 500_000, TailFactor: 100, DuplicatePPM: million, Once: true},
+	} {
+		w := New(Options{Link: o})
+		var got []arrival
+		addStub(w, "neptune", soon(func(env Env) {
+			for range 100 {
+				env.Send(2, 1, nil)
+			}
+		}))
+		addSink(w, "jupiter", &got)
+		w.Disturb(1, 2, Disturbance{DelayFactor: 3, DuplicatePPM: million})
+		w.Run(End, nil)
+		latest := got[len(got)-1].at - 1
+		if o.Max > 0 {
+			assert.Equal(t, Time(o.Max), latest)
+		} else {
+			assert.Greater(t, latest, Time(10*time.Millisecond))
+		}
+		if o.Once {
+			assert.Len(t, got, 100)
+		} else {
+			assert.Len(t, got, 200)
+		}
+	}
+}
+
 func TestSetLink(t *testing.T) {
 	t.Parallel()
 	w := New(Options{})

@@ -402,7 +402,7 @@ func (w *World) setTimer(n *node, id TimerID, at Time, d time.Duration) {
 	}
 	t := &n.timers[id]
 	t.active, t.due = true, false
-	t.deadline = at.Add(n.clock.real(d))
+	t.deadline = at.Add(n.clock.real(at, d))
 	t.order = w.queue.order(w.tieOf(n))
 	if t.inQueue && (t.queued < t.deadline || t.queued == t.deadline && t.queuedAs < t.order) {
 		return

@@ -206,6 +206,8 @@ func TestRefusals(t *testing.T) {
 		"drift that is there":          w.SetDrift(neptune, 0),
 		"drift that stops time":        w.SetDrift(neptune, -million),
 		"step of nothing":              w.StepClock(neptune, 0),
+		"drift of a client's clock":    w.SetDrift(client, 100),
+		"step of a client's clock":     w.StepClock(client, time.Second),
 		"mend of what is whole":        w.Mend(neptune, client),
 	} {
 		assert.False(t, refused, what)
@@ -393,6 +395,28 @@ func TestRun(t *testing.T) {
 	w.At(3, func() { past = w.Now() }) // the past is now
 	w.Run(End, nil)
 	assert.Equal(t, Time(100), past)
+}
+
+// A run that goes on and on ends at its budget, as a violation.
+func TestBudget(t *testing.T) {
+	t.Parallel()
+	for budget, want := range map[uint64]int{0: 0, 99: 1, 100: 0} {
+		w := New(Options{Budget: budget})
+		n := 0
+		addStub(w, "neptune", stub{
+			boot: func(env Env) { env.SetTimer(0, 1) },
+			fire: func(env Env, _ TimerID) {
+				if n++; n < 99 {
+					env.SetTimer(0, 1)
+				}
+			},
+		})
+		w.Run(End, nil)
+		assert.EqualValues(t, 100, w.Events())
+		if assert.Len(t, w.Violations(), want) && want == 1 {
+			assert.Equal(t, "bounded", w.Violations()[0].Check)
+		}
+	}
 }
 
 func TestNodesAreAddedFirst(t *testing.T) {

@@ -107,7 +107,7 @@ func queueAgreesWithTwin(t *rapid.T) {
 	look(t)
 }
 
-func TestQueueAgreesWithTwin(t *testing.T) { rapid.Check(t, queueAgreesWithTwin) }
+func TestQueueAgreesWithTwin(t *testing.T) { check(t, 300, queueAgreesWithTwin) }
 
 func FuzzQueue(f *testing.F) { f.Fuzz(rapid.MakeFuzz(queueAgreesWithTwin)) }
 

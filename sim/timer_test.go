@@ -53,7 +53,7 @@ func (tw *timerTwin) next() (timer TimerID, due twinEvent) {
 // Timers that are set, moved to earlier and later, stopped and restarted, in handlers
 // of timers and of frames, fire as if every deadline were an event of its own.
 func TestTimersAgreeWithTwin(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
+	check(t, 500, func(t *rapid.T) {
 		step := rapid.Custom(func(t *rapid.T) timerStep {
 			return timerStep{
 				timer: TimerID(rapid.IntRange(0, 3).Draw(t, "timer")),

@@ -2,6 +2,7 @@ package sim
 
 import (
 	"strconv"
+	"unicode/utf8"
 )
 
 // The trace is the run (law 7): every event, with its time and bytes, feeds a 64-bit
@@ -19,7 +20,7 @@ const (
 	TraceLost                           // frame was lost; Arg: why
 	TraceDuplicate                      // frame was duplicated
 	TraceTimer                          // timer fired; Arg: timer
-	TraceIO                             // disk operation submitted; Kind: Op; Bytes: what is written
+	TraceIO                             // disk operation submitted; Kind: Op; Arg: hash of name, offset, length; Bytes: what is written
 	TraceDone                           // disk operation ended; Kind: Op; Arg: 1 when with an error
 	TraceKill
 	TracePowerLoss
@@ -85,7 +86,7 @@ func nameOf(names []string, i int) string {
 
 // record folds what happened into the digest, and shows it to World.Trace.
 func (w *World) record(t TraceType, n, from NodeID, kind Kind, arg uint64, b []byte) {
-	d := w.digest.Word(uint64(w.now)).Word(uint64(t)<<48 | uint64(n)<<32 | uint64(from)<<16 | uint64(kind)).Word(arg)
+	d := w.digest.fold(uint64(w.now), uint64(t)<<48|uint64(n)<<32|uint64(from)<<16|uint64(kind)).Word(arg)
 	if len(b) > 0 { // an empty slice and nil are one: the digest knows no memory
 		d = d.Bytes(b)
 	}
@@ -102,7 +103,7 @@ func (l *TraceLine) AppendJSON(b []byte, names []string, v *Vocabulary) []byte {
 		b = append(b, `,"`...)
 		b = append(b, key...)
 		b = append(b, `":`...)
-		b = strconv.AppendQuote(b, s)
+		b = appendQuoted(b, s)
 	}
 	num := func(key string, x int64) {
 		b = append(b, `,"`...)
@@ -121,9 +122,10 @@ func (l *TraceLine) AppendJSON(b []byte, names []string, v *Vocabulary) []byte {
 	case TraceDeliver, TraceLost, TraceDuplicate:
 		str("from", nameOf(names, int(l.From)))
 		str("kind", v.KindName(l.Kind))
-		if l.Type == TraceLost {
+		switch l.Type {
+		case TraceLost:
 			str("reason", lostNames[l.Arg])
-		} else {
+		case TraceDeliver:
 			num("bytes", int64(len(l.Bytes)))
 		}
 	case TraceCut, TraceMend, TraceDisturb:
@@ -146,9 +148,27 @@ func (l *TraceLine) AppendJSON(b []byte, names []string, v *Vocabulary) []byte {
 	return append(b, '}')
 }
 
+// appendQuoted appends s as a JSON string, with all escaped that a terminal or an HTML
+// page could take for a command.
+func appendQuoted(b []byte, s string) []byte {
+	b = append(b, '"')
+	for _, r := range s {
+		switch {
+		case r == '"' || r == '\\':
+			b = append(b, '\\', byte(r))
+		case r < ' ' || r >= 0x7f && r < 0xa0 || r == '<' || r == '>' || r == '&' || r == 0x2028 || r == 0x2029:
+			b = append(b, '\\', 'u', hex[r>>12&15], hex[r>>8&15], hex[r>>4&15], hex[r&15])
+		default:
+			b = utf8.AppendRune(b, r)
+		}
+	}
+	return append(b, '"')
+}
+
+const hex = "0123456789abcdef"
+
 // String is the digest as 16 hexadecimal digits.
 func (d Digest) String() string {
-	const hex = "0123456789abcdef"
 	var b [16]byte
 	for i := range b {
 		b[i] = hex[d>>(60-4*i)&15]

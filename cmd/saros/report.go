@@ -171,7 +171,7 @@ func (a *app) printViolations(res *scenarios.Result) {
 	}
 }
 
-// printLines prints lines of a trace, the one of an event marked.
+// printLines prints lines of a trace for people.
 func (a *app) printLines(lines [][]byte) {
 	for _, l := range lines {
 		a.print("  %s\n", safe(readable(l)))
@@ -179,16 +179,16 @@ func (a *app) printLines(lines [][]byte) {
 }
 
 // printServers says which names the numbers of the plan mean.
-func (a *app) printServers(names []string, plan faults.Plan) {
+func (a *app) printServers(servers []string, plan faults.Plan) {
 	if len(plan.Faults) == 0 {
 		return
 	}
-	a.print("  servers    ")
-	for i, n := range names[1:] {
-		if len(n) > 6 && n[:6] == "client" {
-			break
+	a.print("  servers     ")
+	for i, n := range servers {
+		if i > 0 {
+			a.print(", ")
 		}
-		a.print(" %d %s", i+1, safe(n))
+		a.print("%d %s", i+1, safe(n))
 	}
 	a.print("\n")
 }

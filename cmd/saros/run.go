@@ -107,10 +107,7 @@ func (a *app) runOnce(r *scenarios.Runner, o scenarios.Options, out runOutputs) 
 		report = &app{out: bufio.NewWriter(a.err), err: a.err, json: a.json}
 		defer report.out.Flush()
 	}
-	var names []string
-	if !a.json {
-		names = r.Names()
-	}
+	servers := r.Servers()
 	start := time.Now()
 	res, err := a.traced(r, o, out.trace, out.inputs)
 	wall := time.Since(start)
@@ -134,7 +131,7 @@ func (a *app) runOnce(r *scenarios.Runner, o scenarios.Options, out runOutputs) 
 	report.print("%s\n", verdictLine(r, &res))
 	report.printCounts(&res)
 	report.printPlan(r, &res)
-	report.printServers(names, res.Plan)
+	report.printServers(servers, res.Plan)
 	if out.twice {
 		report.print("  twice       both runs are the same\n")
 	}

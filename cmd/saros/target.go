@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -213,3 +214,5 @@ func (f span) Set(s string) error {
 	*f.d = d
 	return nil
 }
+
+func indexOf(names []string, name string) int { return slices.Index(names, name) }

@@ -29,8 +29,12 @@ var version = sync.OnceValue(func() string {
 			}
 		}
 	}
-	return v
+	return v + unhashed
 })
+
+// unhashed ends the version of a program that cannot read its own file: it may be
+// any program.
+const unhashed = "-unhashed"
 
 func (a *app) versionCommand() *cobra.Command {
 	return &cobra.Command{

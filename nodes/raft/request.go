@@ -2,6 +2,18 @@ package raft
 
 import "github.com/saros-sim/saros/sim"
 
+// Propose appends a command to the log of a leader, for a machine that embeds the node;
+// false when it does not lead. Where it is applied says whether it was committed: at
+// that index, in that term, or never. It must be called from a handler.
+func (n *Node) Propose(command []byte) (Index, Term, bool) {
+	if !n.Ready() || n.role != Leader {
+		return 0, 0, false
+	}
+	i := n.propose(EntryCommand, command)
+	n.settle()
+	return i, n.term, true
+}
+
 // Requests: a Singular Update Queue (the node serves one event at a time) and a
 // Request Waiting List, keyed by index and term. Each request gets one answer, and a
 // true one: done, when its entry was applied under this leadership; unknown, when
