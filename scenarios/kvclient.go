@@ -42,9 +42,12 @@ func (k *kvClient) reset(s *kvSystem, number int) {
 	k.seen = append(k.seen[:0], make([]int64, len(s.keys))...)
 }
 
+// A try waits from least to most: some give up before a leader that lost its majority
+// knows it, some hear what it has to say.
 const (
-	tryTimeout = 120 * time.Millisecond
-	forever    = 1 << 30 // tries
+	leastWait = 60 * time.Millisecond
+	mostWait  = 400 * time.Millisecond
+	forever   = 1 << 30 // tries
 )
 
 func (k *kvClient) run(c *sim.Client) {
@@ -203,7 +206,7 @@ func (k *kvClient) ask(c *kv.Command) (raft.Status, kv.Reply, bool) {
 	k.frame = (&raft.Request{ID: k.request, Command: k.command}).Append(k.frame[:0])
 	var m raft.Reply
 	servers := k.sys.servers
-	_, err := k.c.Call(servers[k.target], raft.KindRequest, k.frame, tryTimeout, func(f sim.Frame) bool {
+	_, err := k.c.Call(servers[k.target], raft.KindRequest, k.frame, leastWait+time.Duration(k.c.Rand(uint64(mostWait-leastWait))), func(f sim.Frame) bool {
 		return f.Kind == raft.KindReply && m.Decode(f.Bytes) && m.ID == k.request
 	})
 	if err != nil {

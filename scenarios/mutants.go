@@ -76,8 +76,6 @@ func Mutants() []Mutant {
 			}},
 		{"raft-election-minority", "M-R13", "half of the votes, rounded down, win an election", seen(es, sms, lc),
 			func(g *Guards) { g.Raft.ElectionQuorum = func(voters int) int { return max(voters/2, 1) } }},
-		{"raft-stale-vote", "M-R15", "votes of an earlier term count", seen(es),
-			func(g *Guards) { g.Raft.CurrentVote = func(asked, reply raft.Term) bool { return true } }},
 		{"raft-serve-old-leader", "P-C5", "appends of a deposed leader are accepted", seen(sms, lc, lm, dur),
 			func(g *Guards) { g.Raft.Refuses = func(own, seen raft.Term) bool { return false } }},
 
@@ -127,7 +125,7 @@ func FindMutant(name string) (*Mutant, error) {
 		}
 	}
 	if near != "" {
-		return nil, fmt.Errorf("there is no mutant %q; there are:%s", printable(name), near)
+		return nil, fmt.Errorf(`there is no mutant "%s"; there are:%s`, printable(name), near)
 	}
-	return nil, fmt.Errorf("there is no mutant %q; `saros list mutants` shows them", printable(name))
+	return nil, fmt.Errorf("there is no mutant \"%s\"; `saros list mutants` shows them", printable(name))
 }

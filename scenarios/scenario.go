@@ -54,7 +54,7 @@ func Find(name string) (*Scenario, error) {
 		}
 		names = append(names, s.Name)
 	}
-	return nil, fmt.Errorf("there is no scenario %q; there are: %s", printable(name), strings.Join(names, ", "))
+	return nil, fmt.Errorf(`there is no scenario "%s"; there are: %s`, printable(name), strings.Join(names, ", "))
 }
 
 // printable keeps hostile names out of terminals.
@@ -82,7 +82,7 @@ func (s *Scenario) Resolve(set Params) (Params, error) {
 			for _, d := range s.Params {
 				names = append(names, d.Name)
 			}
-			return nil, fmt.Errorf("scenario %s has no parameter %q; it has: %s", s.Name, printable(name), strings.Join(names, ", "))
+			return nil, fmt.Errorf(`scenario %s has no parameter "%s"; it has: %s`, s.Name, printable(name), strings.Join(names, ", "))
 		}
 		if d, v := s.Params[i], set[name]; v < d.Min || v > d.Max {
 			return nil, fmt.Errorf("parameter %s is %d; it must be from %d to %d", d.Name, v, d.Min, d.Max)

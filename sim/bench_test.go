@@ -29,16 +29,21 @@ func (p *pinger) Receive(env Env, from NodeID, kind Kind, frame []byte) {
 func (p *pinger) Fire(Env, TimerID)      {}
 func (p *pinger) Complete(Env, IOID, IO) {}
 
-func pingWorld(inFlight int, o Options) (*World, *int) {
-	got := new(int)
-	w := New(o)
-	for range 2 {
-		id := NodeID(len(w.nodes))
-		w.AddNode(fmt.Sprint(id), func(uint32) Machine {
-			return &pinger{peer: id ^ 3, first: (inFlight + 2 - int(id)) / 2, got: got}
+// addPingers adds two nodes with some frames between them.
+func addPingers(w *World, inFlight int) (got *int) {
+	got = new(int)
+	first := NodeID(len(w.nodes))
+	for i, name := range []string{"neptune", "jupiter"} {
+		w.AddNode(name, func(uint32) Machine {
+			return &pinger{peer: first + NodeID(1-i), first: (inFlight + 1 - i) / 2, got: got}
 		})
 	}
-	return w, got
+	return got
+}
+
+func pingWorld(inFlight int, o Options) (*World, *int) {
+	w := New(o)
+	return w, addPingers(w, inFlight)
 }
 
 func BenchmarkMessage(b *testing.B) {
@@ -52,4 +57,129 @@ func BenchmarkMessage(b *testing.B) {
 			w.Run(End-1, func() bool { return *got >= b.N })
 		})
 	}
+}
+
+// The hold model: pop the earliest event, read it, push one at a later time.
+func BenchmarkQueue(b *testing.B) {
+	for _, n := range []int{10, 100, 1000, 10_000, 100_000} {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			var q queue
+			delay := func(i int) Time {
+				u := mix(uint64(i))
+				return Time(50*time.Microsecond + exponential(time.Millisecond, u>>32))
+			}
+			for i := range n {
+				q.push(delay(-i), q.order(uint64(i)&0xffff), event{arg: uint32(i)})
+			}
+			sum := uint32(0)
+			b.ReportAllocs()
+			i := 0
+			for b.Loop() {
+				k, ev := q.pop()
+				sum += ev.arg
+				q.push(k.at+delay(i), q.order(uint64(i)&0xffff), ev)
+				i++
+			}
+			_ = sum
+		})
+	}
+}
+
+// Timers of four kinds on n nodes: one ticks; one is restarted later by every tick,
+// and never fires; one is moved to and fro; one is stopped. Time is per tick.
+func BenchmarkTimers(b *testing.B) {
+	for _, n := range []int{1, 10, 100} {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			w := New(Options{Seed: 1})
+			ticks := 0
+			for i := range n {
+				addStub(w, fmt.Sprint("node ", i), stub{
+					boot: func(env Env) { env.SetTimer(0, time.Duration(i)) },
+					fire: func(env Env, t TimerID) {
+						if t != 0 {
+							return
+						}
+						ticks++
+						env.SetTimer(0, 900*time.Microsecond+time.Duration(ticks&255)*time.Microsecond)
+						env.SetTimer(1, 150*time.Millisecond)
+						env.SetTimer(2, time.Millisecond+time.Duration(ticks&1)*time.Second)
+						env.SetTimer(3, 500*time.Microsecond)
+						env.StopTimer(3)
+					},
+				})
+			}
+			w.Run(Time(time.Second), nil)
+			ticks = 0
+			b.ReportAllocs()
+			b.ResetTimer()
+			w.Run(End, func() bool { return ticks >= b.N })
+		})
+	}
+}
+
+// One append of a 100-byte record and its sync, again and again.
+func BenchmarkDisk(b *testing.B) {
+	for _, rotate := range []bool{false, true} {
+		name := "log"
+		if rotate {
+			name = "rotated"
+		}
+		b.Run(name, func(b *testing.B) {
+			w := New(Options{Seed: 1, Disk: DiskOptions{Cache: 2 * time.Microsecond, Sync: 100 * time.Microsecond, SyncMean: 300 * time.Microsecond}})
+			l := &logger{rotate: rotate}
+			w.AddNode("neptune", func(uint32) Machine { return l })
+			w.Run(Time(time.Second), nil)
+			l.n = 0
+			b.ReportAllocs()
+			b.ResetTimer()
+			w.Run(End, func() bool { return l.n >= b.N })
+		})
+	}
+}
+
+// A client calls a node and waits for its answer: two messages, two switches of the
+// coroutine, one timer set and stopped.
+func BenchmarkClient(b *testing.B) {
+	for _, n := range []int{1, 10, 100} {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			w := New(Options{Seed: 1, Link: LinkOptions{Min: 200 * time.Microsecond, Mean: 800 * time.Microsecond}})
+			echo := addEcho(w, "echo")
+			calls := 0
+			for i := range n {
+				w.AddClient(fmt.Sprint("client ", i), func(c *Client) {
+					var buf [32]byte
+					for {
+						if _, err := c.Call(echo, 1, buf[:], time.Second, any_); err == ErrStopped {
+							return
+						}
+						calls++
+					}
+				})
+			}
+			w.Run(Time(time.Second), nil)
+			calls = 0
+			b.ReportAllocs()
+			b.ResetTimer()
+			w.Run(End, func() bool { return calls >= b.N })
+			b.StopTimer()
+			w.Stop()
+		})
+	}
+}
+
+// A fresh seed of a small world with all faults, its memory reused.
+func BenchmarkSeed(b *testing.B) {
+	w := New(rough)
+	events := uint64(0)
+	seed := uint64(0)
+	b.ReportAllocs()
+	for b.Loop() {
+		seed++
+		w.Reset(seeded(rough, seed))
+		stormy(w)
+		w.Run(stormEnd, nil)
+		events += w.Events()
+	}
+	b.ReportMetric(float64(events)/float64(seed), "events/op")
+	w.Stop()
 }

@@ -163,6 +163,26 @@ simulator itself, 4 the same program replayed a file to another trace, 5 inconcl
 	}
 	root.Flags().BoolVar(&showVersion, "version", false, "print the version")
 	root.PersistentFlags().BoolVar(&a.json, "json", false, "print the result as JSON, one object a line")
+	root.SetHelpCommand(&cobra.Command{
+		Use:   "help [COMMAND]",
+		Short: "Help about a command",
+		ValidArgsFunction: func(*cobra.Command, []string, string) (names []string, _ cobra.ShellCompDirective) {
+			for _, c := range root.Commands() {
+				names = append(names, c.Name())
+			}
+			return names, cobra.ShellCompDirectiveNoFileComp
+		},
+		RunE: func(_ *cobra.Command, args []string) error {
+			cmd, rest, err := root.Find(args)
+			if err != nil {
+				return err
+			}
+			if len(rest) > 0 {
+				return fmt.Errorf("%s is one argument too many", quoted(rest[0]))
+			}
+			return cmd.Help()
+		},
+	})
 	root.AddCommand(a.runCommand(), a.huntCommand(), a.replayCommand(), a.listCommand(), a.mutantsCommand(),
 		a.checkCommand(), a.traceCommand(), a.versionCommand())
 	return root

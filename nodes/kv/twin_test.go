@@ -114,6 +114,11 @@ type entry struct {
 	command Command
 }
 
+func (e entry) String() string {
+	c := e.command
+	return fmt.Sprintf("entry %d at %v, %v %s of session %d, number %d,", e.index, time.Duration(e.at), c.Op, c.Key, c.Session, c.Seq)
+}
+
 // script draws a log as clients and leaders make it: repeats, late requests, sessions
 // that time out, clocks that go back, few keys.
 type script struct {
@@ -190,11 +195,11 @@ func compare(choose func(n int) int, rules *Rules, steps int) error {
 	for range steps {
 		e := script.next()
 		reply = store.Apply(e.index, e.at, choose(2) == 0, e.command.Append(nil), reply[:6])
-		if want := "before" + twin.apply(e.index, e.at, e.command); string(reply) != want {
-			return fmt.Errorf("entry %d, %+v, is answered %x, by the twin %x", e.index, e.command, reply, want)
+		if want := twin.apply(e.index, e.at, e.command); string(reply) != "before"+want {
+			return fmt.Errorf("%v is answered %x, by the twin %x", e, reply[6:], want)
 		}
 		if store.Digest() != twin.digest() {
-			return fmt.Errorf("entry %d, %+v: the digest is %x, from scratch %x", e.index, e.command, store.Digest(), twin.digest())
+			return fmt.Errorf("%v leaves the digest %x, from scratch it is %x", e, store.Digest(), twin.digest())
 		}
 	}
 	return nil
@@ -249,7 +254,7 @@ func agree(choose func(n int) int, rules *Rules, entries int) error {
 		}
 		for ; done < len(log); done++ {
 			if b := apply(follower, log[done], false); !bytes.Equal(b, answers[done]) {
-				return fmt.Errorf("entry %d, %+v, is answered %x by the leader, %x by the follower", log[done].index, log[done].command, answers[done], b)
+				return fmt.Errorf("%v is answered %x by the leader, %x by the follower", log[done], answers[done], b)
 			}
 		}
 		if leader.Digest() != follower.Digest() {
