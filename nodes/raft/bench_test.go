@@ -99,3 +99,33 @@ func benchmarkCommit(b *testing.B, nodes, window int) {
 	}
 	b.ReportMetric(float64(messages)/float64((b.N+run-1)/run*run), "msgs/op")
 }
+
+// BenchmarkRule is what it costs that a guard is replaceable: the same predicate called
+// directly, and through a Rules.
+func BenchmarkRule(b *testing.B) {
+	r := DefaultRules()
+	m := VoteRequest{Term: 3, LastIndex: 7, LastTerm: 2}
+	n := 0
+	b.Run("direct", func(b *testing.B) {
+		for i := range b.N {
+			if upToDate(m, Index(i&15), 2) {
+				n++
+			}
+		}
+	})
+	b.Run("rule", func(b *testing.B) {
+		for i := range b.N {
+			if r.UpToDate(m, Index(i&15), 2) {
+				n++
+			}
+		}
+	})
+	if n < 0 {
+		b.Fatal(n)
+	}
+}
+
+//go:noinline
+func upToDate(r VoteRequest, lastIndex Index, lastTerm Term) bool {
+	return r.LastTerm > lastTerm || r.LastTerm == lastTerm && r.LastIndex >= lastIndex
+}
