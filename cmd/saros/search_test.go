@@ -157,7 +157,7 @@ func TestText(t *testing.T) {
 	t.Parallel()
 	assert.Equal(t, "a\tb\nc é \\x1b[2J \\u202e\\xff \\x00'\"", safe("a\tb\nc é \x1b[2J \u202e\xff \x00'\""))
 	assert.Equal(t, "one line", line(" one\n\tline\n"))
-	assert.Equal(t, "abc...", short("abcdefghij", 6))
+	assert.Equal(t, "abc...", short("\nabcdefghij\nk", 6))
 	assert.Equal(t, "  a\n  \n  b\n", indent("a\n\nb\n\n", "  "))
 	for n, want := range map[int]string{0: "0", 999: "999", 1000: "1,000", -1000: "-1,000", 1234567: "1,234,567", -999: "-999"} {
 		assert.Equal(t, want, count(n))

@@ -33,8 +33,9 @@ func safe(s string) string {
 	return b.String()
 }
 
-// short is text on one line, at most n characters.
+// short is the first line of text that has something on it, at most n characters.
 func short(s string, n int) string {
+	s, _, _ = strings.Cut(strings.TrimSpace(s), "\n")
 	r := []rune(line(s))
 	if len(r) <= n {
 		return string(r)

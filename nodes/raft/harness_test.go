@@ -26,12 +26,12 @@ type stage struct {
 	judge  *Invariants
 	twin   *twin // nil: nobody looks twice
 
-	asked      uint64               // requests of clients
-	answers    map[uint64][]answer  // by request
-	reached    map[string]int       // situations
-	violations []string             // checks in the order in which they fired
+	asked      uint64                     // requests of clients
+	answers    map[uint64][]answer        // by request
+	reached    map[string]int             // situations
+	violations []string                   // checks in the order in which they fired
 	tell       func(a *actor, after bool) // nil: nobody listens
-	heard      func(line string)    // what the clients and the judge say
+	heard      func(line string)          // what the clients and the judge say
 }
 
 // stageOptions are the knobs of a cluster.
