@@ -67,8 +67,6 @@ type AppendReply struct {
 // Frames are fixed-width, little endian. A malformed frame decodes to false and is
 // dropped: the network is not to be trusted with more.
 
-const entryHeader = 8 + 8 + 1 + 4
-
 type writer []byte
 
 func (w *writer) u64(x uint64) { *w = binary.LittleEndian.AppendUint64(*w, x) }

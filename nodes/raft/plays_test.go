@@ -417,11 +417,14 @@ func describe(kind sim.Kind, frame []byte) string {
 	case KindAppend:
 		var m AppendRequest
 		m.decode(frame)
-		b := fmt.Sprintf("append of term %d, after %d@%d", m.Term, m.PrevIndex, m.PrevTerm)
+		entries := "nothing new"
 		for i, e := range m.Entries {
-			b += fmt.Sprintf(" %d@%d", m.PrevIndex+1+Index(i), e.Term)
+			if i == 0 {
+				entries = ""
+			}
+			entries += fmt.Sprintf("%d@%d ", m.PrevIndex+1+Index(i), e.Term)
 		}
-		return fmt.Sprintf("%s, commit %d", b, m.Commit)
+		return fmt.Sprintf("append of term %d: %s after %d@%d; commit %d", m.Term, strings.TrimSpace(entries), m.PrevIndex, m.PrevTerm, m.Commit)
 	case KindAppendReply:
 		var m AppendReply
 		m.decode(frame)
