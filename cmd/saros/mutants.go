@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -153,7 +154,7 @@ func (a *app) control(ctx context.Context, s *scenarios.Scenario, t *target, f *
 		fault = o.Fault
 		return fault == nil
 	}); err != nil || fault != nil {
-		return exitFault, firstOf(err, fault)
+		return exitFault, cmp.Or(err, fault)
 	}
 	progress.clear()
 	r := mutantResult{Schema: "saros/mutants/v1", Scenario: s.Name, Verdict: sum.Verdict().String(), SeedsRun: sum.Seeds, SeenBy: []string{}, Others: map[string]int{}}
@@ -194,7 +195,7 @@ func (a *app) convict(ctx context.Context, s *scenarios.Scenario, m *scenarios.M
 		r.Verdict, r.Seed, r.Check, r.Fingerprint = "convicted", &seed, o.Violations[i].Check, o.Violations[i].Fingerprint()
 		return false
 	})
-	if err := firstOf(err, fault); err != nil {
+	if err := cmp.Or(err, fault); err != nil {
 		return nil, err
 	}
 	if r.Seed != nil {
@@ -205,13 +206,4 @@ func (a *app) convict(ctx context.Context, s *scenarios.Scenario, m *scenarios.M
 		r.Replay = replayLine(runner, uint64(*r.Seed))
 	}
 	return r, nil
-}
-
-func firstOf(errs ...error) error {
-	for _, err := range errs {
-		if err != nil {
-			return err
-		}
-	}
-	return nil
 }

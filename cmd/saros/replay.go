@@ -122,6 +122,7 @@ func (a *app) replaySeed(s *subject, trace string) error {
 	if err != nil {
 		return err
 	}
+	a.printPanic(&res)
 	if a.json {
 		a.emit(resultOf("saros/run/v1", s.runner, &res))
 		return status(codeOf(res.Verdict))
@@ -163,7 +164,6 @@ func (a *app) show(r *scenarios.Runner, res *scenarios.Result, servers []string,
 	a.print("\nthe end of the trace (event, time, node, what):\n")
 	a.printLines(lines)
 	a.printViolations(res)
-	a.printPanic(res)
 	a.print("\nreplay: %s\n", replayLine(r, res.Seed))
 }
 
@@ -183,6 +183,7 @@ func (a *app) replayFile(file string, s *subject, trace string) error {
 	if res.TraceHash != p.Result.TraceHash {
 		return &scenarios.Nondeterminism{Scenario: f.Scenario, Seed: f.Seed, First: p.Result.TraceHash, Second: res.TraceHash}
 	}
+	a.printPanic(&res)
 	same := sameProgram(f.Version)
 	code := codeOf(res.Verdict)
 	if same && !(p.SameTrace && p.SameFailure) {

@@ -120,6 +120,7 @@ func (a *app) runOnce(r *scenarios.Runner, o scenarios.Options, out runOutputs) 
 			return err
 		}
 	}
+	a.printPanic(&res)
 	if a.json {
 		result := resultOf("saros/run/v1", r, &res)
 		if out.stats {
@@ -140,7 +141,6 @@ func (a *app) runOnce(r *scenarios.Runner, o scenarios.Options, out runOutputs) 
 	}
 	report.printViolations(&res)
 	if res.Verdict == checker.Invalid {
-		a.printPanic(&res)
 		report.print("\nreplay: %s\n", replayLine(r, res.Seed))
 	}
 	return status(codeOf(res.Verdict))

@@ -40,7 +40,11 @@ type batch struct {
 // each calls see with the outcome of every seed, in order, until it returns false, the
 // seeds or the budget are used up, or ctx is done.
 func (s *search) each(ctx context.Context, see func(*hunt.Outcome) bool) error {
-	workers := make([]*hunt.Worker, s.workers)
+	n := s.workers
+	if s.seeds > 0 {
+		n = int(min(uint64(n), (s.seeds+batchSize-1)/batchSize)) // no worker without a batch
+	}
+	workers := make([]*hunt.Worker, n)
 	for i := range workers {
 		w, err := hunt.NewWorker(s.config)
 		if err != nil {
@@ -54,7 +58,7 @@ func (s *search) each(ctx context.Context, see func(*hunt.Outcome) bool) error {
 	}
 	var next atomic.Uint64
 	var stop atomic.Bool
-	results := make(chan batch, s.workers)
+	results := make(chan batch, n)
 	var all sync.WaitGroup
 	for _, w := range workers {
 		all.Go(func() {

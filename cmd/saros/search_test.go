@@ -94,6 +94,18 @@ func TestSearchPanics(t *testing.T) {
 	assert.Contains(t, errs.String(), "this is a bug of Saros, at kv@0x7\n\ngoroutine ")
 }
 
+type broken struct{}
+
+func (broken) Read([]byte) (int, error) { panic("broken\x1b") }
+
+func TestPanicIsOurs(t *testing.T) {
+	t.Parallel()
+	var out, errs bytes.Buffer
+	assert.Equal(t, exitFault, execute([]string{"check", "-"}, broken{}, &out, &errs))
+	assert.Empty(t, out.String())
+	assert.Contains(t, errs.String(), "saros: panic: broken\\x1b: this is a bug of Saros\n\ngoroutine ")
+}
+
 func TestReport(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
