@@ -71,6 +71,7 @@ const (
 	fSchema
 )
 
+//saros:constant names
 var fieldNames = []string{"type", "id", "at", "session", "kind", "key", "old", "arg", "result", "found",
 	"swapped", "version", "schema"}
 

@@ -19,6 +19,7 @@ const (
 	Info                   // may take effect at any time after its call, once, or never
 )
 
+//saros:constant names
 var outcomeNames = [...]string{"pending", "ok", "fail", "info"}
 
 func (o Outcome) String() string { return nameOf(outcomeNames[:], uint8(o), "outcome") }
@@ -34,6 +35,7 @@ const (
 	Delete         // removes the key
 )
 
+//saros:constant names
 var kindNames = [...]string{"get", "put", "cas", "increment", "delete"}
 
 func (k Kind) String() string { return nameOf(kindNames[:], uint8(k), "kind") }

@@ -15,6 +15,7 @@ const (
 	Invalid
 )
 
+//saros:constant names
 var verdictNames = [...]string{"unknown", "valid", "invalid"}
 
 func (v Verdict) String() string { return nameOf(verdictNames[:], uint8(v), "verdict") }

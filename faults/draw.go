@@ -47,7 +47,7 @@ type Profile struct {
 	AimKinds []string // names of message kinds; nil: only the disk's steps are aimed at
 	AimNth   int64    // the greatest Nth; 8
 
-	StormPPM       int64 // of the kinds of a plan: four times as many; 150,000
+	StormPPM       int64 // of crashes, pauses and partitions in a plan: four times as many of a kind; 150,000
 	PartialCorePPM int64 // of the plans: only a random majority is healed, the others are dead; 500,000
 }
 
@@ -214,7 +214,7 @@ func (n *nemesis) draw(kind int) {
 	most := swarm[kind].most * min(p.Rate, million) * window / (100 * 4000)
 	// Some seeds are stormy in a kind: what needs three failovers in a row is not
 	// reached by one fault now and then.
-	if n.chance(n.p.StormPPM) && kind != iDuplicate {
+	if n.chance(n.p.StormPPM) && kind <= iOneWay {
 		most *= 4
 	}
 	count := 1 + n.below(min(max(most, 1), mostOfKind))

@@ -131,16 +131,13 @@ func (s *kvSystem) ms(name string) time.Duration {
 }
 
 func (s *kvSystem) options(seed uint64) sim.Options {
-	// Some fifteen times what the busiest of thousands of runs needed.
-	budget := uint64(s.params["nodes"]*s.params["clients"]) * uint64(1000+s.params["fault_ms"]+s.params["bound_ms"])
 	if s.params["perfect"] == 1 {
-		return sim.Options{Seed: seed, Budget: 10 * budget,
+		return sim.Options{Seed: seed,
 			Link: sim.LinkOptions{Min: 200 * time.Microsecond, Mean: 800 * time.Microsecond, TailFactor: 60},
 			Disk: sim.DiskOptions{Sync: 100 * time.Microsecond}}
 	}
 	return sim.Options{
-		Seed:   seed,
-		Budget: budget,
+		Seed: seed,
 		// Delays are heavy-tailed and drawn for each message: that, more than the mean,
 		// decides what a run can find.
 		Link: sim.LinkOptions{Min: 500 * time.Microsecond, Mean: 1000 * time.Microsecond, TailPPM: 40_000, TailFactor: 60,
@@ -286,6 +283,16 @@ func (s *kvSystem) deadline(heal sim.Time) sim.Time {
 		s.healed = sim.Time(s.ms("fault_ms"))
 	}
 	return s.healed.Add(s.ms("bound_ms"))
+}
+
+// budget is some fifteen times what the busiest of thousands of runs needed. A cluster
+// without noise and think time does more in the same time.
+func (s *kvSystem) budget() uint64 {
+	n := uint64(s.params["nodes"]*s.params["clients"]) * uint64(1000+int64(s.healed)/1e6+s.params["bound_ms"])
+	if s.params["perfect"] == 1 || s.params["think_ms"] < 5 {
+		n *= 10
+	}
+	return n
 }
 
 func (s *kvSystem) stuck() string {

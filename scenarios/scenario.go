@@ -150,6 +150,8 @@ type system interface {
 	// that is not done has failed to make progress, given the time of the heal.
 	done() bool
 	deadline(heal sim.Time) sim.Time
+	// budget is how many events a run to the deadline can need, with a wide margin.
+	budget() uint64
 	// stuck says what a system that is not done waits for.
 	stuck() string
 	// judge judges what clients saw; it appends to the violations and may find that
@@ -213,7 +215,9 @@ func (r *Runner) Run(o Options) Result {
 		plan = faults.Draw(w.Decider(), s.profile(), len(t.Servers))
 	}
 	injector := faults.Apply(w, plan, t)
-	w.Run(s.deadline(sim.Time(plan.Heal)), s.done)
+	deadline := s.deadline(sim.Time(plan.Heal))
+	w.Budget = min(s.budget(), sim.MaxEvents)
+	w.Run(deadline, s.done)
 
 	res := Result{Seed: o.Seed, Plan: plan, Simulated: w.Now(), Events: w.Events(), Messages: w.Messages(), TraceHash: w.Digest(),
 		Fired: injector.Fired(), PanicStack: w.PanicStack}
@@ -221,7 +225,12 @@ func (r *Runner) Run(o Options) Result {
 	for _, v := range w.Violations() {
 		r.viol = append(r.viol, Violation(v))
 	}
-	if len(r.viol) == 0 && !s.done() {
+	spent := len(r.viol) == 0 && !s.done() && w.Exhausted()
+	switch {
+	case spent && w.Budget < sim.MaxEvents:
+		r.viol = append(r.viol, Violation{"bounded", "event budget",
+			fmt.Sprintf("%d events, %d of them messages, and no end; any healthy run needs a small part of that", w.Events(), w.Messages()), w.Now(), w.Events()})
+	case len(r.viol) == 0 && !s.done() && !spent:
 		r.viol = append(r.viol, Violation{"liveness", "no progress", s.stuck(), w.Now(), w.Events()})
 	}
 	res.Violations = r.viol
@@ -235,6 +244,8 @@ func (r *Runner) Run(o Options) Result {
 	switch {
 	case len(res.Violations) > 0:
 		res.Verdict, res.Reason = checker.Invalid, ""
+	case spent: // the run is longer than any may be
+		res.Verdict, res.Reason = checker.Unknown, "budget"
 	case res.Verdict == checker.Valid && len(plan.Faults) > 0 && len(res.Fired) == 0:
 		res.Verdict, res.Reason = checker.Unknown, "vacuous"
 	}

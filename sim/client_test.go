@@ -22,7 +22,7 @@ func any_(Frame) bool { return true }
 func TestClientInDirectStyle(t *testing.T) {
 	t.Parallel()
 	w := New(Options{Link: LinkOptions{Min: 10}})
-	echo := addEcho(w, "echo")
+	echo, slow := addEcho(w, "echo"), addEcho(w, "slow")
 	var said []string
 	id := w.AddClient("client", func(c *Client) {
 		say := func(f Frame, err error) {
@@ -38,11 +38,14 @@ func TestClientInDirectStyle(t *testing.T) {
 		say(c.Call(echo, 1, []byte("late"), 19, any_))
 		say(c.Recv(-1))
 		assert.NoError(t, c.Send(echo, 1, []byte("c")))
+		say(c.Recv(50)) // and no trace of this timeout afterwards
+		assert.NoError(t, c.Send(slow, 1, []byte("d")))
 		say(c.Recv(-1))
 		assert.Less(t, c.Rand(10), uint64(10))
 		assert.Zero(t, c.Rand(0))
 		assert.False(t, c.Done())
 	})
+	w.SetLink(slow, id, LinkOptions{Min: 300})
 	client := w.nodes[id].client
 	assert.Equal(t, id, client.ID())
 	w.Run(End, nil)
@@ -54,6 +57,7 @@ func TestClientInDirectStyle(t *testing.T) {
 		"94: 0 0  sim: timed out",
 		"95: 1 2 late <nil>",
 		"115: 1 2 c <nil>",
+		"425: 2 2 d <nil>",
 	}, said)
 }
 
@@ -287,6 +291,7 @@ func TestFramesOfAFinishedClient(t *testing.T) {
 	require.Len(t, ended, 1)
 	assert.EqualValues(t, 2, ended[0].Node)
 	assert.Equal(t, Time(1), ended[0].Time)
+	assert.Empty(t, w.nodes[2].client.mailbox)
 	w.Stop()
 	c := &w.frames.class[0]
 	assert.Len(t, c.free, len(c.slots), "every slot is free again")

@@ -280,6 +280,32 @@ func TestWatchDoesNotCountFailedSyncs(t *testing.T) {
 	w.Run(End-1, nil)
 }
 
+// Nor does one that a power loss overtook; a kill does not stop the disk.
+func TestWatchOfASyncUnderWay(t *testing.T) {
+	t.Parallel()
+	for _, powerLoss := range []bool{false, true} {
+		w := New(Options{Disk: DiskOptions{Sync: 100 * time.Microsecond}})
+		neptune := syncing(w)
+		durable := 0
+		w.Watch(neptune, StepDurable, 0, 1, func() { durable++ })
+		w.Watch(neptune, StepSync, 0, 1, func() {
+			w.Unwatch()
+			w.Watch(neptune, StepDurable, 0, 1, func() { durable++ })
+			if powerLoss {
+				w.PowerLoss(neptune)
+			} else {
+				w.Kill(neptune)
+			}
+		})
+		w.Run(End, nil)
+		if powerLoss {
+			assert.Zero(t, durable)
+		} else {
+			assert.Equal(t, 1, durable)
+		}
+	}
+}
+
 // Halt is an effect too: what was sent before it leaves, what comes after does not,
 // and a fault that falls in between is in between.
 func TestHaltComesInItsTurn(t *testing.T) {

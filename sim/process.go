@@ -436,7 +436,7 @@ func (w *World) timerDue(n *node, k key, ev event) {
 	t.due = true
 	if n.client != nil {
 		t.due, t.active = false, false
-		w.record(TraceTimer, n.id, 0, 0, uint64(ev.arg), nil)
+		w.record(TraceWake, n.id, 0, 0, 0, nil)
 		n.client.resume(true)
 		w.touched(n)
 		return
@@ -472,6 +472,9 @@ func (w *World) Restart(id NodeID) bool {
 	n.nodeKey = streamKey(w.opts.Seed, NodeStream(id, n.incarnation))
 	n.ties, n.rands = 0, 0
 	n.busy, n.ready = w.now, false
+	if n.clock.since > w.now { // the rate was to change when the process that died was done
+		n.clock.setDrift(w.now, n.clock.driftPPM)
+	}
 	n.machine = n.boot(n.incarnation)
 	w.record(TraceBoot, id, 0, 0, uint64(n.incarnation), nil)
 	before := w.current

@@ -397,11 +397,15 @@ func TestRun(t *testing.T) {
 	assert.Equal(t, Time(100), past)
 }
 
-// A run that goes on and on ends at its budget, as a violation.
+// A run that goes on and on ends at its budget, and says so.
 func TestBudget(t *testing.T) {
 	t.Parallel()
-	for budget, want := range map[uint64]int{0: 0, 99: 1, 100: 0} {
-		w := New(Options{Budget: budget})
+	for _, c := range []struct {
+		budget, events uint64
+		exhausted      bool
+	}{{0, 100, false}, {99, 99, true}, {101, 100, false}} {
+		w := New(Options{})
+		w.Budget = c.budget
 		n := 0
 		addStub(w, "neptune", stub{
 			boot: func(env Env) { env.SetTimer(0, 1) },
@@ -412,10 +416,9 @@ func TestBudget(t *testing.T) {
 			},
 		})
 		w.Run(End, nil)
-		assert.EqualValues(t, 100, w.Events())
-		if assert.Len(t, w.Violations(), want) && want == 1 {
-			assert.Equal(t, "bounded", w.Violations()[0].Check)
-		}
+		assert.Equal(t, c.events, w.Events())
+		assert.Equal(t, c.exhausted, w.Exhausted())
+		assert.Empty(t, w.Violations())
 	}
 }
 
@@ -425,6 +428,32 @@ func TestNodesAreAddedFirst(t *testing.T) {
 	addStub(w, "neptune", stub{})
 	w.Run(0, nil)
 	assert.PanicsWithValue(t, "sim: jupiter is added after the links were laid out", func() { addStub(w, "jupiter", stub{}) })
+}
+
+// What waited for a process that dies is given back: frames and results of its disk.
+func TestACrashGivesBackWhatWaits(t *testing.T) {
+	t.Parallel()
+	for _, end := range []func(w *World, n NodeID){
+		func(w *World, n NodeID) { w.Kill(n) },
+		func(w *World, n NodeID) { w.PowerLoss(n) },
+		func(w *World, n NodeID) { w.Pause(n); w.At(1000, func() { w.Kill(n) }) },
+	} {
+		w := New(Options{CPU: CPUOptions{Handler: 100}, Disk: DiskOptions{Cache: 10}})
+		n := addStub(w, "neptune", soon(func(env Env) {
+			for range 20 {
+				env.Send(1, 1, []byte("to myself"))
+				env.Disk().List()
+			}
+		}))
+		w.At(450, func() {
+			assert.Greater(t, len(w.nodes[n].inbox), 10)
+			end(w, n)
+		})
+		w.Run(End, nil)
+		assert.Len(t, w.frames.class[0].free, len(w.frames.class[0].slots))
+		assert.Len(t, w.freeIO, len(w.ios))
+		assert.Zero(t, len(w.nodes[n].inbox))
+	}
 }
 
 // The order of the inbox is the order of arrival, however full it is.

@@ -287,8 +287,11 @@ func TestSource(t *testing.T) {
 		seen[x] = true
 	}
 	assert.Len(t, seen, 5)
-	assert.False(t, s.Chance(0))
-	assert.True(t, s.Chance(million))
+	least, most := Source{D: constant(true)}, Source{D: constant(false)}
+	assert.False(t, least.Chance(0))
+	assert.True(t, least.Chance(1))
+	assert.False(t, most.Chance(million-1))
+	assert.True(t, most.Chance(million))
 	hits := 0
 	for range 10_000 {
 		if s.Chance(250_000) {

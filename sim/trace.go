@@ -20,6 +20,7 @@ const (
 	TraceLost                           // frame was lost; Arg: why
 	TraceDuplicate                      // frame was duplicated
 	TraceTimer                          // timer fired; Arg: timer
+	TraceWake                           // a client's wait ended
 	TraceIO                             // disk operation submitted; Kind: Op; Arg: hash of name, offset, length; Bytes: what is written
 	TraceDone                           // disk operation ended; Kind: Op; Arg: 1 when with an error
 	TraceKill
@@ -35,7 +36,7 @@ const (
 	traceEnd
 )
 
-var traceNames = [traceEnd]string{"none", "boot", "start", "deliver", "lost", "duplicate", "timer", "io", "done",
+var traceNames = [traceEnd]string{"none", "boot", "start", "deliver", "lost", "duplicate", "timer", "wake", "io", "done",
 	"kill", "power_loss", "pause", "resume", "halt", "cut", "mend", "disturb", "clock", "stop"} //saros:constant names
 
 // String names the type as traces do.

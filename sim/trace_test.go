@@ -27,6 +27,7 @@ var keysOf = map[TraceType]string{
 	TraceLost:      "event at_ns type node from kind reason digest",
 	TraceDuplicate: "event at_ns type node from kind digest",
 	TraceTimer:     "event at_ns type node timer digest",
+	TraceWake:      "event at_ns type node digest",
 	TraceIO:        "event at_ns type node op bytes digest",
 	TraceDone:      "event at_ns type node op failed digest",
 	TraceKill:      "event at_ns type node digest",

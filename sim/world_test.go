@@ -1,7 +1,6 @@
 package sim
 
 import (
-	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -13,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-var update = flag.Bool("update", false, "write the golden files anew")
+var update = os.Getenv("SAROS_GOLDEN") == "write"
 
 // worlds are the worlds of which digests are compared.
 var worlds = map[string]Options{
@@ -54,6 +53,32 @@ func TestResetIsAsNew(t *testing.T) {
 		}
 	}
 	used.Stop()
+}
+
+func TestResetForgets(t *testing.T) {
+	t.Parallel()
+	w := New(Options{})
+	addStub(w, "neptune", stub{boot: func(env Env) {
+		env.Sometimes(true, "reached")
+		env.Send(1, 1, nil)
+		env.Always(false, "bad")
+		env.Halt(assert.AnError)
+	}})
+	w.At(50, func() {})
+	w.Run(10, nil)
+	assert.NotZero(t, w.Halted())
+	w.Reset(Options{Seed: 9})
+	assert.Equal(t, New(Options{Seed: 9}).Digest(), w.Digest())
+	assert.Zero(t, w.Halted())
+	assert.Zero(t, w.Events())
+	assert.Zero(t, w.Messages())
+	assert.Zero(t, w.Now())
+	assert.Equal(t, End, w.Next())
+	assert.Empty(t, w.Reached())
+	assert.Empty(t, w.Violations())
+	assert.Len(t, w.Names(), 1)
+	w.Run(End, nil)
+	assert.Zero(t, w.Events())
 }
 
 // A smaller world after a larger one, and the other way round.
@@ -264,7 +289,7 @@ func TestDigestString(t *testing.T) {
 // address, no map's order and no other goroutine. `GOARCH=386 go test ./sim` must pass.
 //
 // A change here is a change of every seed that anyone has written down. If it is
-// meant: go test ./sim -run Golden -update, and say "trace change" in the commit.
+// meant: make golden, and say "trace change" in the commit.
 func TestGoldenDigests(t *testing.T) {
 	t.Parallel()
 	var b strings.Builder
@@ -278,7 +303,7 @@ func TestGoldenDigests(t *testing.T) {
 		}
 	}
 	path := filepath.Join("testdata", "digests.golden")
-	if *update {
+	if update {
 		require.NoError(t, os.MkdirAll("testdata", 0o755))
 		require.NoError(t, os.WriteFile(path, []byte(b.String()), 0o644))
 	}

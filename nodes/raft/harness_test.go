@@ -26,10 +26,10 @@ type stage struct {
 	judge  *Invariants
 	twin   *twin // nil: nobody looks twice
 
-	asked      uint64                     // requests of clients
-	answers    map[uint64][]answer        // by request
-	reached    map[string]int             // situations
-	violations []string                   // checks in the order in which they fired
+	asked      uint64              // requests of clients
+	answers    map[uint64][]answer // by request
+	reached    map[string]int      // situations
+	violations []violation
 	tell       func(a *actor, after bool) // nil: nobody listens
 	heard      func(line string)          // what the clients and the judge say
 }
@@ -55,6 +55,10 @@ type flight struct {
 	frame    []byte
 }
 
+type violation struct{ check, class, detail string }
+
+func (v violation) Error() string { return fmt.Sprintf("%s (%s): %s", v.check, v.class, v.detail) }
+
 type answer struct {
 	from sim.NodeID
 	Reply
@@ -78,9 +82,10 @@ func (s *stage) start() {
 }
 
 func (s *stage) violate(check, class, detail string) {
-	s.violations = append(s.violations, check)
+	v := violation{check, class, detail}
+	s.violations = append(s.violations, v)
 	if s.heard != nil {
-		s.heard(fmt.Sprintf("VIOLATION of %s (%s): %s", check, class, detail))
+		s.heard("VIOLATION of " + v.Error())
 	}
 }
 
