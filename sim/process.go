@@ -1,8 +1,6 @@
 package sim
 
-import (
-	"time"
-)
+import "time"
 
 // A node: a process with a run queue on a machine with a disk and two clocks. A kill
 // or a power loss ends an incarnation; a restart begins the next.

@@ -1,8 +1,6 @@
 package sim
 
-import (
-	"time"
-)
+import "time"
 
 // Timers, with soft deadlines: a timer owns one entry of the queue; restarting it
 // for later writes the new deadline only, and the entry moves itself when it comes
