@@ -54,7 +54,7 @@ func BenchmarkMessage(b *testing.B) {
 			*got = 0
 			b.ReportAllocs()
 			b.ResetTimer()
-			w.Run(End-1, func() bool { return *got >= b.N })
+			w.Run(End, func() bool { return *got >= b.N })
 		})
 	}
 }

@@ -174,6 +174,27 @@ func TestSetDriftWhileANodeIsBusy(t *testing.T) {
 	assert.GreaterOrEqual(t, fired, due)
 }
 
+// The process that was at work dies before the rate changes, and the next one is at
+// work when the rate changes again.
+func TestSetDriftAcrossLives(t *testing.T) {
+	t.Parallel()
+	w := New(Options{})
+	n := addStub(w, "neptune", stub{boot: func(env Env) { env.Spend(60) }})
+	w.SetDrift(n, -500_000)
+	w.At(2, func() { w.Kill(n) })
+	w.At(4, func() { w.SetDrift(n, 500_000) }) // from 60 on
+	w.At(10, func() {
+		w.Restart(n) // from now on
+		w.SetDrift(n, 0)
+	})
+	var readings []time.Duration
+	for _, at := range []Time{3, 9, 12, 20, 70, 72} {
+		w.At(at, func() { readings = append(readings, w.MonotonicOf(n)) })
+	}
+	w.Run(End, nil)
+	assert.Equal(t, []time.Duration{2, 5, 8, 20, 95, 97}, readings)
+}
+
 // A step moves the time of day and nothing else, and the interval says so.
 func TestStepClockMovesTheTimeOfDayOnly(t *testing.T) {
 	t.Parallel()

@@ -89,7 +89,7 @@ func TestEffectsLeaveOneByOne(t *testing.T) {
 			var got []arrival
 			w, neptune, jupiter := threeSends(seeded(costly, seed), &got)
 			c.between(w, neptune, jupiter)
-			w.Run(End-1, nil)
+			w.Run(End, nil)
 			require.Equal(t, c.want, got, name)
 		}
 	}
@@ -117,7 +117,7 @@ func TestEffectsMeetAFaultThatAnotherNodeTriggers(t *testing.T) {
 			assert.Equal(t, 15*us, w.Now())
 			c.do(w, neptune, jupiter)
 		})
-		w.Run(End-1, nil)
+		w.Run(End, nil)
 		assert.Equal(t, c.want, got, name)
 	}
 }
@@ -154,7 +154,7 @@ func TestCPUCosts(t *testing.T) {
 		},
 		fire: func(env Env, id TimerID) { handle(env, fmt.Sprint("timer ", id), 20) },
 	})
-	w.Run(End-1, nil)
+	w.Run(End, nil)
 	assert.Equal(t, []served{
 		{100, "timer 1", 107, 133},
 		{133, "timer 3", 140, 166},
@@ -179,7 +179,7 @@ func TestWatchStrikesBetweenTwoSends(t *testing.T) {
 					struck := 0
 					w.Watch(neptune, StepSend, 1, nth, func() { struck++; w.Kill(neptune) })
 					w.Watch(neptune, StepSend, 2, 1, func() { t.Fatal("no frame of kind 2 was sent") })
-					w.Run(End-1, nil)
+					w.Run(End, nil)
 					require.Equal(t, 1, struck)
 					require.Len(t, got, nth, "kill after send %d, %v each, %s", nth, cost, name)
 					require.EqualValues(t, nth, w.Messages())
@@ -205,7 +205,7 @@ func TestWatchesInARow(t *testing.T) {
 			})
 		})
 		w.Watch(neptune, StepSend, 1, 2, func() { w.Pause(neptune); w.At(w.Now()+100*us, func() { w.Resume(neptune) }) })
-		w.Run(End-1, nil)
+		w.Run(End, nil)
 		assert.Equal(t, []arrival{{us + e, 1, 1, "a"}, {101*us + 3*e, 1, 1, "c"}}, got)
 	}
 }
@@ -216,7 +216,8 @@ func TestUnwatch(t *testing.T) {
 	w, neptune, _ := threeSends(Options{}, &got)
 	w.Watch(neptune, StepSend, 1, 2, func() { t.Error("it was disarmed") })
 	w.Unwatch()
-	w.Run(End-1, nil)
+	assert.Zero(t, w.armed, "effects need not wait for it")
+	w.Run(End, nil)
 	assert.Len(t, got, 3)
 }
 
@@ -261,7 +262,7 @@ func TestWatchOfASync(t *testing.T) {
 								"at step %d, sync takes %v, effects %v, ties: %s", step, latency, cost, name)
 							w.PowerLoss(neptune)
 						})
-						w.Run(End-1, nil)
+						w.Run(End, nil)
 						require.Equal(t, 1, struck)
 					}
 				}
@@ -277,7 +278,7 @@ func TestWatchDoesNotCountFailedSyncs(t *testing.T) {
 	neptune := addStub(w, "neptune", stub{boot: func(env Env) { env.Disk().Sync("none") }})
 	w.Watch(neptune, StepSync, 0, 1, func() { t.Error("a sync that failed was taken for one") })
 	w.Watch(neptune, StepDurable, 0, 1, func() { t.Error("a sync that failed was taken for durable") })
-	w.Run(End-1, nil)
+	w.Run(End, nil)
 }
 
 // Nor does one that a power loss overtook; a kill does not stop the disk.
@@ -345,7 +346,7 @@ func TestHaltComesInItsTurn(t *testing.T) {
 			told = append(told, err)
 		}
 		c.between(w)
-		w.Run(End-1, nil)
+		w.Run(End, nil)
 		assert.Len(t, got, c.want, name)
 		assert.Equal(t, c.halted, w.Halted(), name)
 		assert.Len(t, told, int(c.halted), name)

@@ -78,7 +78,7 @@ func TestFrequenciesOfTroubleAreTheirPPM(t *testing.T) {
 			}
 		}
 		w.Disturb(from, to, c.disturb)
-		w.Run(End-1, nil)
+		w.Run(End, nil)
 		var count [3]int
 		for _, k := range copies {
 			count[k]++
@@ -140,7 +140,7 @@ func TestDelaysOfALink(t *testing.T) {
 		}
 	}})
 	addSink(w, "jupiter", &got)
-	w.Run(End-1, nil)
+	w.Run(End, nil)
 	require.NotEmpty(t, got)
 	sum, least := int64(0), End
 	for _, a := range got {
@@ -161,7 +161,7 @@ func TestDisturbanceMultipliesDelays(t *testing.T) {
 		})
 		addStub(w, "jupiter", stub{receive: func(env Env, from NodeID, _ Kind, _ []byte) { there = w.Now(); env.Send(from, 1, nil) }})
 		disturb(w)
-		w.Run(End-1, nil)
+		w.Run(End, nil)
 		return there, back
 	}
 	const ms = Time(time.Millisecond)
@@ -229,7 +229,7 @@ func TestSetLink(t *testing.T) {
 	w.SetLink(1, 2, LinkOptions{Min: time.Second})
 	w.SetLink(2, 1, LinkOptions{Min: time.Second}) // the same options again are kept once
 	assert.Len(t, w.linkOptions, 2)
-	w.Run(End-1, nil)
+	w.Run(End, nil)
 	assert.Equal(t, []arrival{{1, 1, 1, ""}, {Time(1 + time.Second), 1, 1, ""}}, got)
 }
 
@@ -268,7 +268,7 @@ func TestCuts(t *testing.T) {
 	w.At(65, func() { assert.False(t, w.Mend(neptune, jupiter), "one cut is left") })
 	w.At(85, func() { assert.True(t, w.Mend(neptune, jupiter)) })
 	w.At(86, func() { assert.False(t, w.Mend(neptune, jupiter), "nothing is cut") })
-	w.Run(End-1, nil)
+	w.Run(End, nil)
 	var sent []string
 	for _, a := range at {
 		sent = append(sent, a.frame)
@@ -303,7 +303,7 @@ func TestFramesToANodeThatIsDownAreLost(t *testing.T) {
 	w.At(25, func() { w.Pause(neptune) }) // its timer fires at 45 instead
 	w.At(35, func() { w.Restart(jupiter) })
 	w.At(45, func() { w.Resume(neptune) })
-	w.Run(End-1, nil)
+	w.Run(End, nil)
 	assert.Equal(t, []arrival{{10, neptune, 1, ""}, {45, neptune, 1, ""}, {55, neptune, 1, ""}, {65, neptune, 1, ""}}, got)
 	require.Len(t, lost, 1)
 	assert.Equal(t, Time(20), lost[0].Time)
@@ -335,7 +335,7 @@ func TestFramesAreCopied(t *testing.T) {
 		}})
 		addStub(w, "jupiter", stub{receive: receive})
 		w.At(1, func() {}) // in "held" it stands before the effects
-		w.Run(End-1, nil)
+		w.Run(End, nil)
 		slices.Sort(got)
 		assert.Equal(t, []string{"first", "first", "other", "other"}, got, name)
 	}
@@ -349,7 +349,7 @@ func TestFramesCanBeForwarded(t *testing.T) {
 	addStub(w, "neptune", stub{boot: func(env Env) { env.Send(2, 1, []byte("a letter")) }})
 	addStub(w, "jupiter", stub{receive: func(env Env, _ NodeID, kind Kind, b []byte) { env.Send(3, kind, b); env.Send(3, kind, b) }})
 	addSink(w, "saturn", &got)
-	w.Run(End-1, nil)
+	w.Run(End, nil)
 	assert.Equal(t, []arrival{{10, 2, 1, "a letter"}, {10, 2, 1, "a letter"}}, got)
 }
 
@@ -365,7 +365,7 @@ func TestKeptFramesAreSpoiled(t *testing.T) {
 		assert.Equal(t, len(b), cap(b), "an append must not reach the neighbour's frame")
 		kept = b
 	}})
-	w.Run(End-1, nil)
+	w.Run(End, nil)
 	assert.Equal(t, bytes.Repeat([]byte{0xdb}, len("a letter")), kept)
 }
 
@@ -433,7 +433,7 @@ func TestLimitsOfAFrame(t *testing.T) {
 			got := 0
 			addStub(w, "neptune", stub{boot: c.send, receive: func(_ Env, _ NodeID, _ Kind, b []byte) { got = len(b) }})
 			w.At(5, func() {})
-			w.Run(End-1, nil)
+			w.Run(End, nil)
 			if c.want == "" {
 				assert.Empty(t, w.Violations(), name)
 				assert.Equal(t, MaxFrame, got)
@@ -470,7 +470,7 @@ func TestKindsOfALinkAreCountedApart(t *testing.T) {
 			fmt.Sscanf(string(b), "%d", &sent)
 			fate[kind] = append(fate[kind], fmt.Sprintf("%s after %v", b, w.Now().Sub(Time(time.Duration(sent)*time.Second))))
 		}})
-		w.Run(End-1, nil)
+		w.Run(End, nil)
 		for _, f := range fate {
 			slices.Sort(f)
 		}

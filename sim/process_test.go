@@ -85,7 +85,7 @@ func TestWhatSurvives(t *testing.T) {
 			}
 		})
 		w.At(2*ms, func() { c.fault(w, n) })
-		w.Run(End-1, nil)
+		w.Run(End, nil)
 		assert.Equal(t, c.want, got, name)
 		assert.Equal(t, c.want.incarnation, w.Incarnation(n), name)
 		assert.Empty(t, w.Violations())
@@ -138,7 +138,7 @@ func TestCompletionsOfAnOldIncarnationNeverCome(t *testing.T) {
 			}
 		})
 		w.At(30, func() { w.Restart(n) })
-		w.Run(End-1, nil)
+		w.Run(End, nil)
 		want := []completion{{1, OpCreate, 10}, {2, OpRead, 140}}
 		if powerLoss {
 			want[1].at = 30 // the old operations went with the power
@@ -177,7 +177,7 @@ func TestPauseAndResume(t *testing.T) {
 	})
 	w.At(205, func() { assert.True(t, w.Resume(neptune)) })
 	w.At(206, func() { assert.False(t, w.Resume(neptune), "it runs") })
-	w.Run(End-1, nil)
+	w.Run(End, nil)
 	require.Len(t, got, 4)
 	// The timer's handler goes on until 210. The order of the three that waited was
 	// the order in which they came.
@@ -270,11 +270,11 @@ func TestAlwaysAndSometimes(t *testing.T) {
 			env.SetTimer(0, 10)
 		},
 	})
-	w.Run(End-1, nil)
+	w.Run(End, nil)
 	assert.Equal(t, map[string]uint64{"twice": 2}, w.Reached())
 	assert.Equal(t, []Violation{{"always", "one leader a term", "node neptune: one leader a term does not hold", 10, 2}}, w.Violations())
 	assert.Equal(t, Time(10), w.Now(), "the run stops at a violation")
-	w.Run(End-1, nil)
+	w.Run(End, nil)
 	assert.Equal(t, Time(10), w.Now())
 }
 
@@ -300,7 +300,7 @@ func TestPanicOfAMachineIsAViolation(t *testing.T) {
 			addStub(w, "saturn", s)
 			addStub(w, "neptune", stub{})
 			w.At(50, func() { w.Kill(1); w.Restart(1) })
-			w.Run(End-1, nil)
+			w.Run(End, nil)
 			require.Len(t, w.Violations(), 1, name)
 			v := w.Violations()[0]
 			assert.Equal(t, "panic", v.Check)
@@ -338,7 +338,7 @@ func TestPanicOfTheHarnessGoesOn(t *testing.T) {
 		w := New(Options{})
 		addStub(w, "neptune", stub{boot: func(env Env) { env.Disk().Create("log"); env.Disk().Sync("log") }})
 		done := build(w)
-		assert.PanicsWithValue(t, "harness", func() { w.Run(End-1, done) }, name)
+		assert.PanicsWithValue(t, "harness", func() { w.Run(End, done) }, name)
 		assert.Empty(t, w.Violations(), name)
 		w.Stop()
 	}
@@ -351,14 +351,14 @@ func TestHooks(t *testing.T) {
 	var after []NodeID
 	neptune := addStub(w, "neptune", stub{boot: func(env Env) { env.SetTimer(0, 10) }, fire: func(env Env, _ TimerID) { env.Send(2, 1, nil) }})
 	jupiter := addStub(w, "jupiter", stub{})
-	client := w.AddClient("client", func(c *Client) { c.Sleep(50) })
+	client := w.AddClient("client", func(c *Client) { c.Sleep(50); c.Send(c.ID(), 1, nil); c.Recv(-1) })
 	w.Run(5, nil)
 	w.After = func(n NodeID) { after = append(after, n) }
 	w.At(20, func() { w.Kill(neptune) })
 	w.At(30, func() { w.PowerLoss(jupiter) })
 	w.At(40, func() { w.Restart(neptune) })
 	w.Run(50, nil)
-	assert.Equal(t, []NodeID{neptune, jupiter, neptune, jupiter, neptune, neptune, client}, after)
+	assert.Equal(t, []NodeID{neptune, jupiter, neptune, jupiter, neptune, neptune, client, client}, after)
 	assert.Equal(t, []string{"", "neptune", "jupiter", "client"}, w.Names())
 }
 

@@ -180,6 +180,31 @@ func TestTakingAwayLeavesTheOthersAlone(t *testing.T) {
 	}
 }
 
+// And the order of an intervention among the events of its instant does not depend on
+// how many others a plan has, or have struck before it.
+func TestTakingAwayAnInterventionLeavesTheOthersInPlace(t *testing.T) {
+	t.Parallel()
+	order := func(seed uint64, others int) (said string) {
+		w := New(Options{Seed: seed})
+		addStub(w, "neptune", stub{
+			boot: func(env Env) { env.SetTimer(1, 100); env.Send(1, 7, nil) },
+			fire: func(Env, TimerID) { said += "timer " },
+		})
+		for i := range others {
+			w.At(Time(10*i), func() { w.At(w.Now()+5, func() {}) })
+			w.Watch(1, StepSend, 7, 1, func() {})
+		}
+		w.At(100, func() { said += "intervention " })
+		w.Run(End, nil)
+		return said
+	}
+	for seed := range uint64(50) {
+		for others := range 5 {
+			require.Equal(t, order(seed, 0), order(seed, others), "seed %d, %d other interventions", seed, others)
+		}
+	}
+}
+
 // constant is a Decider that always takes the same end of the range.
 type constant bool
 
@@ -394,7 +419,7 @@ func TestOrderOfOneInstantIsChosen(t *testing.T) {
 			w := New(Options{Seed: seed})
 			var said []string
 			build(w, func(what string) { said = append(said, what) })
-			w.Run(End-1, nil)
+			w.Run(End, nil)
 			require.Empty(t, w.Violations(), name)
 			require.Len(t, said, 2, name)
 			return said[0] + ", " + said[1]

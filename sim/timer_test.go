@@ -99,7 +99,7 @@ func TestTimersAgreeWithTwin(t *testing.T) {
 			arrivals.push(Time(at+1), tie) // after the boot
 			w.queue.push(Time(at+1), w.queue.order(tie), event{what: evFrame, node: node, from: node, arg: w.frames.put(nil)})
 		}
-		w.Run(End-1, nil)
+		w.Run(End, nil)
 
 		twin := timerTwin{seed: seed, node: node, seq: 1000, deadline: map[TimerID]twinEvent{}}
 		ran = 0
@@ -141,7 +141,7 @@ func TestTimerRestartedLaterCostsNoEvent(t *testing.T) {
 			}
 		},
 	})
-	w.Run(End-1, func() bool {
+	w.Run(End, func() bool {
 		require.LessOrEqual(t, w.queue.len(), 3)
 		return false
 	})
@@ -163,7 +163,7 @@ func TestTimerRestartedInOneInstantDoesNotPileUp(t *testing.T) {
 	})
 	w.Run(0, nil)
 	assert.Less(t, w.queue.len(), 30)
-	w.Run(End-1, nil)
+	w.Run(End, nil)
 	assert.Equal(t, 1, fired)
 }
 
@@ -196,7 +196,7 @@ func TestTimerNeverFiresBeforeItsOwnClockSaysSo(t *testing.T) {
 			},
 		})
 		w.SetDrift(node, drift)
-		w.Run(End-1, nil)
+		w.Run(End, nil)
 		require.Empty(t, w.Violations())
 		require.Equal(t, len(durations)+1, i, "every timer must fire")
 	})
@@ -213,7 +213,7 @@ func TestTimerOfNegativeDurationFiresAtOnce(t *testing.T) {
 			fire: func(Env, TimerID) { fired = append(fired, w.Now()) },
 		})
 		w.At(5, func() {}) // under "held" it stands between the handler and its effects
-		w.Run(End-1, nil)
+		w.Run(End, nil)
 		assert.Equal(t, []Time{Time(cpu.Handler)}, fired, name)
 	}
 }
@@ -257,7 +257,7 @@ func TestTimersOfAnOldIncarnationNeverFire(t *testing.T) {
 			assert.False(t, w.Up(node))
 		})
 		w.At(60, func() { assert.True(t, w.Restart(node)) })
-		w.Run(End-1, nil)
+		w.Run(End, nil)
 		assert.Equal(t, []firing{{1, 2, 50}, {2, 0, 160}}, fired, end)
 	}
 }
@@ -273,7 +273,7 @@ func TestTimersDueDuringAPauseFireAtResume(t *testing.T) {
 	})
 	w.At(20, func() { assert.True(t, w.Pause(node)); assert.True(t, w.Paused(node)) })
 	w.At(70, func() { assert.True(t, w.Resume(node)); assert.False(t, w.Paused(node)) })
-	w.Run(End-1, nil)
+	w.Run(End, nil)
 	assert.Equal(t, map[TimerID]Time{0: 10, 2: 70, 1: 70, 3: 99}, fired)
 	assert.Equal(t, []TimerID{0, 2, 1, 3}, order, "the burst keeps the order of the deadlines")
 }
@@ -308,7 +308,7 @@ func TestTimerWhoseEventWaitsInTheInbox(t *testing.T) {
 				}
 			},
 		})
-		w.Run(End-1, nil)
+		w.Run(End, nil)
 		assert.Equal(t, c.fires, fires, c.name)
 	}
 }
@@ -329,7 +329,7 @@ func TestTimerRestartedInTheInboxGoesToItsEnd(t *testing.T) {
 			}
 		},
 	})
-	w.Run(End-1, nil)
+	w.Run(End, nil)
 	assert.Equal(t, []TimerID{0, 1, 3, 2}, order)
 }
 
@@ -355,7 +355,7 @@ func TestHeldTimers(t *testing.T) {
 		fire: func(_ Env, timer TimerID) { fired[timer] = w.Now() },
 	})
 	w.At(90, func() {})
-	w.Run(End-1, nil)
+	w.Run(End, nil)
 	// Held until 100, but for timer 5, until 150. The node is busy until 150, and a
 	// hundred for each timer that it serves.
 	assert.Equal(t, map[TimerID]Time{1: 150, 2: 250, 5: 550, 4: 1100}, fired)

@@ -242,9 +242,17 @@ func (w *World) Halted() uint64 { return w.halted }
 // At schedules an intervention: a fault, a heal, a question. It is ordered among the
 // events by (time, tie) like any other.
 func (w *World) At(t Time, do func()) {
-	occurrence := uint32(len(w.interventions))
+	t = max(t, w.now)
+	// Its tie comes from its instant, and from how many others are planned for it: not
+	// from the rest of the plan, which may be taken away (law 3).
+	occurrence := uint32(mix(uint64(t)))
+	for _, at := range w.pendingAt {
+		if at == t {
+			occurrence++
+		}
+	}
 	d := draws{w: w, s: WorldStream, n: occurrence, base: base(streamKey(w.opts.Seed, WorldStream), 0, occurrence)}
-	w.intervene(max(t, w.now), w.queue.order(d.below(ChooseTie, tieBound)), do)
+	w.intervene(t, w.queue.order(d.below(ChooseTie, tieBound)), do)
 }
 
 func (w *World) intervene(t Time, order uint64, do func()) {

@@ -31,7 +31,7 @@ type stage struct {
 	reached    map[string]int      // situations
 	violations []violation
 	tell       func(a *actor, after bool) // nil: nobody listens
-	heard      func(line string)          // what the clients and the judge say
+	heard      func(line string)          // what the clients are told
 }
 
 // stageOptions are the knobs of a cluster.
@@ -82,11 +82,7 @@ func (s *stage) start() {
 }
 
 func (s *stage) violate(check, class, detail string) {
-	v := violation{check, class, detail}
-	s.violations = append(s.violations, v)
-	if s.heard != nil {
-		s.heard("VIOLATION of " + v.Error())
-	}
+	s.violations = append(s.violations, violation{check, class, detail})
 }
 
 // actor is a node on the stage, and its Env.

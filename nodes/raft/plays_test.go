@@ -3,6 +3,7 @@ package raft
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -17,9 +18,10 @@ import (
 // index@term. Commands:
 //
 //	cluster NODE… [disks=slow] [entries=4] [window=8] [waiting=8] [rule=MUTANT]
-//	log NODE term=T [vote=NODE] entries=(1,1,2)   begin with such a log
+//	log NODE… term=T entries=(1,1,2)  begin with such a log
 //	campaign NODE                     time passes until its election timer fires
 //	fire NODE election|heartbeat      the same for any timer
+//	elect NODE by=(NODE…)             campaign, again if need be; only these get to vote
 //	wait 50ms                         time passes and no timer fires
 //	propose NODE COMMAND…             a client asks
 //	deliver [late] [MATCH]            frames that are under way, not those they beget
@@ -42,8 +44,9 @@ func TestPlays(t *testing.T) {
 				p.again(c)
 				return p.out.String()
 			}
-			p.script = append(p.script, c)
-			p.act(c)
+			line := *c // datadriven uses one for all
+			p.script = append(p.script, &line)
+			p.act(&line)
 			return p.out.String()
 		})
 	})
@@ -61,6 +64,7 @@ type play struct {
 	before shown
 	under  int      // frames under way
 	heard  []string // during the event
+	told   int      // violations that were told
 }
 
 // shown is what the audience saw of a node.
@@ -76,7 +80,7 @@ type shown struct {
 
 func show(a *actor) shown {
 	n := a.node
-	if n == nil {
+	if n == nil || !n.Ready() {
 		return shown{}
 	}
 	return shown{true, n.role, n.term, n.vote, termsOf(&n.log), n.commit, len(n.deferred)}
@@ -95,6 +99,8 @@ func (p *play) act(c *datadriven.TestData) {
 		p.log(c)
 	case "campaign":
 		p.fire(p.actor(c, 0), timerElection)
+	case "elect":
+		p.elect(c)
 	case "fire":
 		p.fire(p.actor(c, 0), sim.TimerID(p.index(c, TimerNames(), c.CmdArgs[1].Key)))
 	case "wait":
@@ -127,7 +133,7 @@ func (p *play) act(c *datadriven.TestData) {
 		p.brief = true
 		n := p.s.settle()
 		if p.brief = brief; !brief {
-			p.printf("%d frames", n)
+			p.printf("frames: %d", n)
 		}
 	case "slow", "fast", "sync":
 		p.each(c, func(a *actor) {
@@ -194,33 +200,59 @@ func (p *play) cluster(c *datadriven.TestData, rule string) {
 	}
 	rules, steps := broken(rule)
 	p.s = newStage(o, rules, steps)
+	p.told = 0
 	p.s.start()
 	p.s.tell, p.s.heard = p.tell, func(line string) { p.heard = append(p.heard, line) }
 }
 
 func (p *play) log(c *datadriven.TestData) {
-	a := p.actor(c, 0)
 	var term int
-	var vote string
 	c.ScanArgs(p.t, "term", &term)
-	p.maybe(c, "vote", &vote)
 	var terms []Term
+	for _, name := range p.list(c, "entries") {
+		t, err := strconv.Atoi(name)
+		if err != nil {
+			c.Fatalf(p.t, "%v", err)
+		}
+		terms = append(terms, Term(t))
+	}
+	tell := p.s.tell
+	p.s.tell = nil
 	for _, arg := range c.CmdArgs {
-		if arg.Key == "entries" {
-			for i := range arg.Vals {
-				var t uint64
-				arg.Scan(p.t, i, &t)
-				terms = append(terms, Term(t))
-			}
+		if len(arg.Vals) == 0 {
+			a := p.s.actors[p.id(c, arg.Key)-1]
+			p.s.kill(a)
+			p.s.write(a, Term(term), 0, terms)
+			p.s.restart(a)
 		}
 	}
-	var voted sim.NodeID
-	if vote != "" {
-		voted = p.id(c, vote)
+	p.s.tell = tell
+}
+
+// elect makes a leader with the votes of some. What else is under way stays there.
+func (p *play) elect(c *datadriven.TestData) {
+	a := p.actor(c, 0)
+	voters := p.list(c, "by")
+	brief := p.brief
+	p.brief = true
+	for try := 0; try < 3 && a.node.role != Leader; try++ {
+		p.fire(a, timerElection)
+		for more := true; more; {
+			p.s.sync(a)
+			taken := p.s.take(func(f *flight) bool { return f.kind <= KindVoteReply && (f.from == a.id || f.to == a.id) })
+			for _, f := range taken {
+				other := p.s.actors[f.from+f.to-a.id-1]
+				if slices.Contains(voters, other.name) {
+					p.s.arrive(f)
+					p.s.sync(other)
+				}
+			}
+			more = len(taken) > 0
+		}
 	}
-	p.s.kill(a)
-	p.s.write(a, Term(term), voted, terms)
-	p.s.restart(a)
+	if p.brief = brief; a.node.role != Leader {
+		p.printf("%s is not elected", a.name)
+	}
 }
 
 func (p *play) fire(a *actor, t sim.TimerID) {
@@ -258,8 +290,8 @@ func (p *play) tell(a *actor, after bool) {
 		parts = append(parts, "halts: "+a.halted.Error())
 	case !is.up:
 		part(false, was.up, "down")
-	case !was.up || !a.node.Ready():
-		part(false, a.node.Ready(), "up again in term %d, vote %s, log %s", is.term, p.s.name(is.vote), is.log)
+	case !was.up:
+		part(false, true, "up again in term %d, vote %s, log %s", is.term, p.s.name(is.vote), is.log)
 	default:
 		part(is.role == Leader, was.role != is.role || was.term != is.term, "%s in term %d", roles[is.role], is.term)
 		part(false, is.vote != 0 && (was.vote != is.vote || was.term != is.term), "votes for %s", p.s.name(is.vote))
@@ -273,6 +305,13 @@ func (p *play) tell(a *actor, after bool) {
 		p.printf("%s", line)
 	}
 	p.heard = p.heard[:0]
+	for i := range p.s.violations[p.told:] {
+		i += p.told
+		if v := p.s.violations[i]; !slices.ContainsFunc(p.s.violations[:i], func(w violation) bool { return w.class == v.class }) {
+			p.printf("VIOLATION of %v", v)
+		}
+	}
+	p.told = len(p.s.violations)
 	if p.brief {
 		return
 	}
@@ -321,6 +360,17 @@ func (p *play) state() {
 		}
 		p.printf("%s", strings.TrimRight(line, " "))
 	}
+}
+
+// list is an argument of several values.
+func (p *play) list(c *datadriven.TestData, key string) []string {
+	for _, arg := range c.CmdArgs {
+		if arg.Key == key {
+			return arg.Vals
+		}
+	}
+	c.Fatalf(p.t, "%s=(…) is missing", key)
+	return nil
 }
 
 // match takes the frames that a command speaks of.
