@@ -105,7 +105,7 @@ func (s *Store) Apply(index uint64, at int64, leader bool, command, reply []byte
 	}
 	if s.rules.Repeats(row, c.Seq) {
 		s.repeats++
-		if c.Seq < row.Seq {
+		if c.Seq < row.Seq || c.Seq == 0 { // requests are numbered from 1: nothing is stored for 0
 			return (&Reply{Status: Stale, Version: index}).Append(reply)
 		}
 		return append(reply, s.rules.Recall(row)...)

@@ -22,6 +22,7 @@ import (
 //	campaign NODE                     time passes until its election timer fires
 //	fire NODE election|heartbeat      the same for any timer
 //	elect NODE by=(NODE…)             campaign, again if need be; only these get to vote
+//	beats NODE n=COUNT                so many heartbeats, each settled
 //	wait 50ms                         time passes and no timer fires
 //	propose NODE COMMAND…             a client asks
 //	deliver [late] [MATCH]            frames that are under way, not those they beget
@@ -103,6 +104,16 @@ func (p *play) act(c *datadriven.TestData) {
 		p.elect(c)
 	case "fire":
 		p.fire(p.actor(c, 0), sim.TimerID(p.index(c, TimerNames(), c.CmdArgs[1].Key)))
+	case "beats":
+		n := 1
+		p.maybe(c, "n", &n)
+		for range n {
+			brief := p.brief
+			p.brief = true
+			p.fire(p.actor(c, 0), timerHeartbeat)
+			p.s.settle()
+			p.brief = brief
+		}
 	case "wait":
 		d, err := time.ParseDuration(c.CmdArgs[0].Key)
 		if err != nil {
