@@ -211,7 +211,8 @@ type nemesis struct {
 func (n *nemesis) draw(kind int) {
 	p := &n.p
 	window := min(int64(p.To-p.From)/int64(time.Millisecond), million)
-	most := swarm[kind].most * min(p.Rate, million) * window / (100 * 4000)
+	const usual = 100 * 4000 // percent of a rate, ms of a window
+	most := (swarm[kind].most*min(p.Rate, million)*window + usual/2) / usual
 	// Some seeds are stormy in a kind: what needs three failovers in a row is not
 	// reached by one fault now and then.
 	if n.chance(n.p.StormPPM) && kind <= iOneWay {

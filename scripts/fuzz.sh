@@ -15,7 +15,7 @@ fi
 count=0
 while IFS=: read -r file name; do
 	printf '== %s, %s (%s)\n' "$name" "$budget" "${file#"$PWD"/}"
-	go test -run '^$' -fuzz "^$name\$" -fuzztime "$budget" "$(dirname "$file")" </dev/null
+	go test -run '^$' -fuzz "^$name\$" -fuzzminimizetime 1s -fuzztime "$budget" "$(dirname "$file")" </dev/null
 	count=$((count + 1))
 done <<<"$targets"
 printf '== %d targets held, %s each\n' "$count" "$budget"

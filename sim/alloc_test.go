@@ -93,7 +93,7 @@ var steadyLoads = []steady{
 		w.AddClient("client", func(c *Client) {
 			b := []byte("ping")
 			for {
-				if _, err := c.Call(echo, 1, b, 2*time.Millisecond, any_); err == ErrStopped || c.Sleep(time.Microsecond) != nil {
+				if _, err := c.Call(echo, 1, b, 2*time.Millisecond, anyFrame); err == ErrStopped || c.Sleep(time.Microsecond) != nil {
 					return
 				}
 			}

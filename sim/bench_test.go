@@ -149,7 +149,7 @@ func BenchmarkClient(b *testing.B) {
 				w.AddClient(fmt.Sprint("client ", i), func(c *Client) {
 					var buf [32]byte
 					for {
-						if _, err := c.Call(echo, 1, buf[:], time.Second, any_); err == ErrStopped {
+						if _, err := c.Call(echo, 1, buf[:], time.Second, anyFrame); err == ErrStopped {
 							return
 						}
 						calls++

@@ -16,7 +16,7 @@ func addEcho(w *World, name string) NodeID {
 	return addStub(w, name, stub{receive: func(env Env, from NodeID, kind Kind, b []byte) { env.Send(from, kind+1, b) }})
 }
 
-func any_(Frame) bool { return true }
+func anyFrame(Frame) bool { return true }
 
 // A client is a program that reads from top to bottom.
 func TestClientInDirectStyle(t *testing.T) {
@@ -31,11 +31,11 @@ func TestClientInDirectStyle(t *testing.T) {
 		assert.NoError(t, c.Sleep(5))
 		assert.NoError(t, c.Send(echo, 1, []byte("a")))
 		say(c.Recv(100))
-		say(c.Call(echo, 7, []byte("b"), 100, any_))
+		say(c.Call(echo, 7, []byte("b"), 100, anyFrame))
 		say(c.Recv(30))
 		assert.NoError(t, c.Sleep(0))
 		assert.NoError(t, c.Sleep(-5))
-		say(c.Call(echo, 1, []byte("late"), 19, any_))
+		say(c.Call(echo, 1, []byte("late"), 19, anyFrame))
 		say(c.Recv(-1))
 		assert.NoError(t, c.Send(echo, 1, []byte("c")))
 		say(c.Recv(50)) // and no trace of this timeout afterwards
@@ -167,7 +167,7 @@ func TestStopUnwindsInOrder(t *testing.T) {
 			defer func() { said = append(said, name+" outer") }()
 			defer func() {
 				_, recv := c.Recv(-1)
-				_, call := c.Call(echo, 1, nil, 10, any_)
+				_, call := c.Call(echo, 1, nil, 10, anyFrame)
 				for _, err := range []error{recv, call, c.Send(echo, 1, nil), c.Sleep(1)} {
 					assert.Equal(t, ErrStopped, err)
 				}

@@ -148,6 +148,9 @@ func (n *node) Halt(err error) {
 	if n.mute {
 		return
 	}
+	if err == nil {
+		panic(fmt.Sprintf("sim: node %d halts without an error", n.id))
+	}
 	if w.mustHold(n) {
 		n.hold().halt = err
 		n.mute = true

@@ -355,3 +355,15 @@ func TestHaltComesInItsTurn(t *testing.T) {
 		assert.Empty(t, w.Violations(), name)
 	}
 }
+
+func TestHaltWantsAReason(t *testing.T) {
+	t.Parallel()
+	for _, cost := range []time.Duration{0, 10} {
+		w := New(Options{CPU: CPUOptions{Handler: cost}})
+		addStub(w, "neptune", stub{boot: func(env Env) { env.Halt(nil) }})
+		w.At(5, func() {})
+		w.Run(End, nil)
+		require.Len(t, w.Violations(), 1)
+		assert.Equal(t, "node neptune panicked: sim: node 1 halts without an error", w.Violations()[0].Detail)
+	}
+}

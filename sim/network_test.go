@@ -449,7 +449,7 @@ func TestLimitsOfAFrame(t *testing.T) {
 // fate of the appends.
 func TestKindsOfALinkAreCountedApart(t *testing.T) {
 	t.Parallel()
-	const heartbeat, append_ = 1, 2
+	const heartbeat, entry = 1, 2
 	run := func(send func(i int) []Kind) map[Kind][]string {
 		w := New(seeded(Options{Link: LinkOptions{Mean: time.Millisecond, LossPPM: 200_000, DuplicatePPM: 200_000, TailPPM: 100_000, TailFactor: 9}}, 11))
 		fate := map[Kind][]string{}
@@ -476,19 +476,19 @@ func TestKindsOfALinkAreCountedApart(t *testing.T) {
 		}
 		return fate
 	}
-	both := run(func(int) []Kind { return []Kind{heartbeat, append_} })
-	other := run(func(int) []Kind { return []Kind{append_, heartbeat} })
+	both := run(func(int) []Kind { return []Kind{heartbeat, entry} })
+	other := run(func(int) []Kind { return []Kind{entry, heartbeat} })
 	fewer := run(func(i int) []Kind {
 		if i%3 == 0 {
-			return []Kind{append_}
+			return []Kind{entry}
 		}
-		return []Kind{heartbeat, append_}
+		return []Kind{heartbeat, entry}
 	})
-	none := run(func(int) []Kind { return []Kind{append_} })
-	require.Greater(t, len(both[append_]), 150)
+	none := run(func(int) []Kind { return []Kind{entry} })
+	require.Greater(t, len(both[entry]), 150)
 	assert.Equal(t, both, other)
-	assert.Equal(t, both[append_], fewer[append_])
-	assert.Equal(t, both[append_], none[append_])
+	assert.Equal(t, both[entry], fewer[entry])
+	assert.Equal(t, both[entry], none[entry])
 	assert.NotEqual(t, both[heartbeat], fewer[heartbeat])
-	assert.NotEqual(t, both[heartbeat], both[append_])
+	assert.NotEqual(t, both[heartbeat], both[entry])
 }

@@ -256,6 +256,18 @@ func TestObserved(t *testing.T) {
 	assert.Zero(t, w.Observed(neptune, term))
 }
 
+func TestObserveHasLimits(t *testing.T) {
+	t.Parallel()
+	w := New(Options{})
+	addStub(w, "neptune", stub{boot: func(env Env) {
+		assert.EqualValues(t, 1, env.Self())
+		env.Observe(maxFields, 1)
+	}})
+	w.Run(End, nil)
+	require.Len(t, w.Violations(), 1)
+	assert.Equal(t, "node neptune panicked: sim: node 1 observes field 32; there are 32", w.Violations()[0].Detail)
+}
+
 func TestAlwaysAndSometimes(t *testing.T) {
 	t.Parallel()
 	w := New(Options{})

@@ -58,7 +58,9 @@ func TestNoChoiceIsMadeTwice(t *testing.T) {
 	o := seeded(rough, 1)
 	r := newRecorder(Keyed{1})
 	o.Decider = r
-	stormDigest(New(o))
+	w := New(o)
+	assert.Same(t, r, w.Decider())
+	stormDigest(w)
 	count := map[draw]int{}
 	purposes := map[Stream]bool{}
 	for s, asked := range r.asked {
@@ -97,30 +99,30 @@ func TestTakingAwayLeavesTheOthersAlone(t *testing.T) {
 		r := newRecorder(Keyed{17})
 		o.Decider = r
 		w := New(o)
-		near := gossipAmong(w, "neptune", "jupiter")
-		far := gossipAmong(w, "saturn", "uranus")
+		ours := gossipAmong(w, "neptune", "jupiter")
+		theirs := gossipAmong(w, "saturn", "uranus")
 		if !c.traffic {
-			for _, id := range far {
+			for _, id := range theirs {
 				w.nodes[id].boot = func(uint32) Machine { return stub{} }
 			}
 		}
 		names = map[Stream]string{}
-		for _, a := range near {
+		for _, a := range ours {
 			names[DiskStream(a)] = fmt.Sprint("disk of ", a)
 			names[NodeStream(a, 0)], names[NodeStream(a, 1)] = fmt.Sprint("birth of ", a), fmt.Sprint("life of ", a)
-			for _, b := range near {
+			for _, b := range ours {
 				names[LinkStream(a, b)] = fmt.Sprint("link ", a, " to ", b)
 			}
 		}
-		addCaller(w, "their client", near, 1000)
+		addCaller(w, "our client", ours, 1000)
 		names[ClientStream(5)] = "client"
 		if c.client {
-			addCaller(w, "another client", far, 1000)
+			addCaller(w, "another client", theirs, 1000)
 		}
 		at := func(on bool, every time.Duration, do func(saturn, uranus NodeID)) {
 			if on {
 				for d := every; d < 100*ms; d += every {
-					w.At(Time(d), func() { do(far[0], far[1]) })
+					w.At(Time(d), func() { do(theirs[0], theirs[1]) })
 				}
 			}
 		}
@@ -138,7 +140,7 @@ func TestTakingAwayLeavesTheOthersAlone(t *testing.T) {
 			if l.Type == TraceIO || l.Type == TraceDuplicate || l.Type == TraceLost && l.Arg != lostDown {
 				return // what is told when the handler runs, or, if it was held, when it leaves
 			}
-			if slices.Contains(near, l.Node) && (l.From == 0 || l.From <= near[1]) || l.Node == 5 {
+			if slices.Contains(ours, l.Node) && (l.From == 0 || l.From <= ours[1]) || l.Node == 5 {
 				lived = append(lived, fmt.Sprint(l.Time, l.Type, l.Node, l.From, l.Kind, l.Bytes))
 			}
 		}

@@ -189,8 +189,8 @@ func (c *chaos) wrong() error {
 
 // heal ends all trouble and lets time pass.
 func (c *chaos) heal() {
+	c.mendAll()
 	for _, a := range c.actors {
-		clear(a.cut)
 		a.slow = false
 		if a.node == nil {
 			c.restart(a)
@@ -265,6 +265,9 @@ func (c *chaos) answered() error {
 	return nil
 }
 
+// numbers draws from a seed.
+func numbers(seed uint64) func(n int) int { return rand.New(rand.NewPCG(seed, 1)).IntN }
+
 func TestChaos(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		choose := func(n int) int { return rapid.IntRange(0, n-1).Draw(t, "choice") }
@@ -282,7 +285,7 @@ func TestChaosConvicts(t *testing.T) {
 	const seeds, steps = 150, 1000
 	run := func(seed uint64, mutant string) (*chaos, error) {
 		rules, s := broken(mutant)
-		c := newChaos(rand.New(rand.NewPCG(seed, 1)).IntN, 3+2*int(seed%2), rules, s)
+		c := newChaos(numbers(seed), 3+2*int(seed%2), rules, s)
 		return c, c.run(steps)
 	}
 	reached := map[string]int{}

@@ -96,6 +96,7 @@ type actor struct {
 	disk        *fakeDisk
 	slow        bool // the disk completes when it is told to
 	cut         map[sim.NodeID]bool
+	skew        int64 // of its time of day
 	due         [2]time.Duration
 	running     [2]bool // timers
 	rand        func(bound uint64) uint64
@@ -106,7 +107,7 @@ type actor struct {
 
 func (a *actor) Self() sim.NodeID         { return a.id }
 func (a *actor) Monotonic() time.Duration { return a.s.now + time.Duration(a.id)*time.Hour }
-func (a *actor) Wall() sim.Wall           { return sim.Wall{Reading: int64(a.s.now)} }
+func (a *actor) Wall() sim.Wall           { return sim.Wall{Reading: int64(a.s.now) + a.skew} }
 func (a *actor) Disk() sim.Disk           { return a.disk }
 func (a *actor) Spend(time.Duration)      {}
 
@@ -129,9 +130,12 @@ func (a *actor) Send(to sim.NodeID, kind sim.Kind, frame []byte) {
 		panic(fmt.Sprintf("stage: a frame of %d bytes, at most %d", len(frame), sim.MaxFrame))
 	}
 	s := a.s
-	if int(to) > len(s.actors) {
+	if to == client {
 		s.answered(a, kind, frame)
 		return
+	}
+	if int(to) > len(s.actors) || to == 0 {
+		return // a stranger, who is not there any more
 	}
 	s.sent++
 	if !a.cut[to] {
@@ -181,7 +185,7 @@ func (s *stage) name(id sim.NodeID) string {
 		return "nobody"
 	}
 	if int(id) > len(s.actors) {
-		return "client"
+		return fmt.Sprint("stranger ", id)
 	}
 	return s.actors[id-1].name
 }
@@ -289,6 +293,19 @@ func (s *stage) settle() (delivered int) {
 		s.flying = s.flying[1:]
 		s.arrive(f)
 		delivered++
+	}
+}
+
+// cutOff cuts all of a node's links.
+func (s *stage) cutOff(a *actor) {
+	for _, b := range s.actors {
+		a.cut[b.id], b.cut[a.id] = true, true
+	}
+}
+
+func (s *stage) mendAll() {
+	for _, a := range s.actors {
+		clear(a.cut)
 	}
 }
 
