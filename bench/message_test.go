@@ -241,20 +241,15 @@ type player struct {
 	digest sim.Digest
 	m      message
 
-	arrives func(p *ball) // hands the player a ball
-	played  *sync.WaitGroup
-	mu      sync.Mutex // of callbacks
+	played *sync.WaitGroup
+	inbox  chan *ball // of channels
+	mu     sync.Mutex // of callbacks
 }
 
 func (n *player) send(p *ball) {
 	p.frame = n.m.append(p.frame[:0])
 	p.to = n.peer
-	d := delay(n.rand)
-	if p.timer == nil {
-		p.timer = time.AfterFunc(d, func() { p.to.arrives(p) })
-		return
-	}
-	p.timer.Reset(d)
+	p.timer.Reset(delay(n.rand))
 }
 
 func (n *player) receive(p *ball) {
@@ -269,55 +264,54 @@ func (n *player) receive(p *ball) {
 	n.send(p)
 }
 
-// newPlayers makes two players with so many balls between them.
-func newPlayers(inFlight, messages int) (players [2]*player, balls []*ball) {
+// newPlayers makes two players with so many balls between them. arrive is called when a
+// ball is there.
+func newPlayers(inFlight, messages int, arrive func(p *ball)) (players [2]*player, balls []*ball) {
 	played := new(sync.WaitGroup)
 	played.Add(inFlight)
 	for i := range players {
-		players[i] = &player{rand: rand.New(rand.NewPCG(1, uint64(i))), begin: time.Now(), played: played}
+		players[i] = &player{rand: rand.New(rand.NewPCG(1, uint64(i))), begin: time.Now(), played: played, inbox: make(chan *ball, inFlight)}
 		players[i].timer = time.AfterFunc(patience, func() {})
 	}
 	players[0].peer, players[1].peer = players[1], players[0]
 	for i := range inFlight {
-		balls = append(balls, &ball{left: (messages + i) / inFlight})
+		p := &ball{left: (messages + i) / inFlight}
+		p.timer = time.AfterFunc(patience, func() { arrive(p) }) // restarted before it comes to that
+		balls = append(balls, p)
 	}
 	return players, balls
 }
 
 // channels plays with players that are goroutines, each with a channel.
 func channels(inFlight, messages int) {
-	players, balls := newPlayers(inFlight, messages)
-	var inboxes []chan *ball
+	players, balls := newPlayers(inFlight, messages, func(p *ball) { p.to.inbox <- p })
 	for i, n := range players {
-		inbox := make(chan *ball, inFlight)
-		inboxes = append(inboxes, inbox)
-		n.arrives = func(p *ball) { inbox <- p }
 		go func() {
 			for j := i; j < len(balls); j += 2 {
 				n.send(balls[j])
 			}
-			for p := range inbox {
+			for p := range n.inbox {
 				n.receive(p)
 			}
 		}()
 	}
 	players[0].played.Wait()
-	for i, n := range players {
+	for _, n := range players {
 		n.timer.Stop()
-		close(inboxes[i])
+		close(n.inbox)
 	}
 }
 
 // callbacks plays with players that are objects under a mutex, called by the timers'
 // goroutines: no channel, the least that a bubble can do for a message.
 func callbacks(inFlight, messages int) {
-	players, balls := newPlayers(inFlight, messages)
+	players, balls := newPlayers(inFlight, messages, func(p *ball) {
+		n := p.to
+		n.mu.Lock()
+		n.receive(p)
+		n.mu.Unlock()
+	})
 	for i, n := range players {
-		n.arrives = func(p *ball) {
-			n.mu.Lock()
-			n.receive(p)
-			n.mu.Unlock()
-		}
 		n.mu.Lock()
 		for j := i; j < len(balls); j += 2 {
 			n.send(balls[j])
@@ -326,7 +320,9 @@ func callbacks(inFlight, messages int) {
 	}
 	players[0].played.Wait()
 	for _, n := range players {
+		n.mu.Lock()
 		n.timer.Stop()
+		n.mu.Unlock()
 	}
 }
 

@@ -54,6 +54,9 @@ func Mutants() []Mutant {
 			func(g *Guards) { g.WAL.SyncDirectory = wal.NeverSyncDirectory }},
 		{"wal-torn-tail-fatal", "M-W4", "a record torn by a crash keeps the node down", seen(rec, live),
 			func(g *Guards) { g.WAL.TornTail = wal.RefuseTornTail }},
+		{"wal-no-checksum", "P-B1", "a record's checksum is not looked at", seen(rec, lm, dur, sms),
+			func(g *Guards) { g.WAL.Checksum = wal.IgnoreChecksum }},
+
 		{"raft-term-in-memory", "M-R2", "neither term nor vote is written to the log", seen(es, lc, lm),
 			func(g *Guards) { g.Steps.SaveHardState = func(*raft.Node) {} }},
 		{"raft-vote-without-log-check", "M-R4", "a vote is given whatever the candidate's log lacks", seen(lc, dur, sms),

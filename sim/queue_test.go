@@ -185,6 +185,7 @@ func TestQueueResetForgets(t *testing.T) {
 	q.pop() // leaves a hole
 	q.reset()
 	assert.Zero(t, q.len())
+	assert.Zero(t, q.seq)
 	assert.Equal(t, End, q.next())
 	q.push(4, q.order(0), event{arg: 2})
 	k, ev := q.pop()

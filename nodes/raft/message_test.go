@@ -234,6 +234,9 @@ func FuzzReceive(f *testing.F) {
 	f.Add(uint8(KindVote), uint8(2), (&VoteRequest{Term: 5, LastIndex: 9, LastTerm: 9}).append(nil))
 	f.Add(uint8(KindVoteReply), uint8(2), (&VoteReply{Term: 2, Granted: true}).append(nil))
 	f.Add(uint8(KindRequest), uint8(client), (&Request{1, []byte("x")}).Append(nil))
+	for kind := KindPreVote; kind <= KindReply; kind++ {
+		f.Add(uint8(kind), uint8(2), []byte("cut"))
+	}
 	f.Fuzz(func(t *testing.T, kind, from uint8, frame []byte) {
 		if sim.Kind(kind) != KindRequest && from == uint8(client) {
 			return // clients are no part of the protocol

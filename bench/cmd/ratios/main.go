@@ -1,16 +1,15 @@
 // Command ratios measures Saros beside its peers and prints the ratios.
 //
-//	go run ./cmd/ratios [-count 5] [-benchtime 200ms] [-bench regexp] [-json]
+//	go run ./cmd/ratios [-count 5] [-benchtime 500ms] [-bench regexp] [-json]
 //
-// Each pass runs every benchmark once, those that are compared one right after the
-// other; what is printed are medians over the passes. Everything runs on one core, and
-// with the garbage collector that the saros command has (GOGC=400, unless the
-// environment says otherwise).
+// Each pass runs every benchmark once, in a process of its own, those that are compared
+// one right after the other, and as many iterations of each as in the other passes;
+// what is printed are medians over the passes. Everything runs on one core, and with
+// the garbage collector that the saros command has (GOGC=400, unless the environment
+// says otherwise).
 package main
 
 import (
-	"bufio"
-	"bytes"
 	"encoding/json"
 	"flag"
 	"fmt"
@@ -27,16 +26,16 @@ import (
 	"time"
 )
 
-// suite is a test binary whose benchmarks are run.
+// suite is a package whose benchmarks are run.
 type suite struct {
 	prefix string // of its benchmarks in samples
-	dir    string // of its package, from the module bench
+	dir    string // from the module bench
 	bench  string // which of them
 }
 
 var suites = []suite{
 	{"", ".", "."},
-	{"sim.", "../sim", "^BenchmarkQueue$"},
+	{"sim.", "../sim", "^BenchmarkQueue$/^100?0?$"},
 }
 
 // samples are the values that each benchmark reported, by name and unit, a pass each.
@@ -44,7 +43,7 @@ type samples map[string]map[string][]float64
 
 func main() {
 	count := flag.Int("count", 5, "passes")
-	benchtime := flag.String("benchtime", "200ms", "of each benchmark and pass")
+	benchtime := flag.Duration("benchtime", 500*time.Millisecond, "of each benchmark and pass, about")
 	bench := flag.String("bench", "", "only benchmarks that match, as go test has it")
 	asJSON := flag.Bool("json", false, "print one JSON object")
 	flag.Parse()
@@ -62,8 +61,17 @@ func main() {
 	}
 }
 
-// measure builds the suites and runs their passes.
-func measure(count int, benchtime, bench string) (samples, error) {
+// benchmark is one line of a test binary's output.
+type benchmark struct {
+	name   string             // without its prefix
+	values map[string]float64 // by unit
+	// How to run it: the binary, and so many iterations.
+	prefix, binary string
+	iterations     int
+}
+
+// measure builds the suites, finds out how fast their benchmarks are, and runs passes.
+func measure(count int, benchtime time.Duration, bench string) (samples, error) {
 	root, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "github.com/saros-sim/saros/bench").Output()
 	if err != nil {
 		return nil, fmt.Errorf("not in the module bench: %w", err)
@@ -76,51 +84,82 @@ func measure(count int, benchtime, bench string) (samples, error) {
 	if os.Getenv("GOGC") == "" {
 		os.Setenv("GOGC", "400")
 	}
-	binary := func(i int) string { return filepath.Join(temp, strconv.Itoa(i)+".test") }
+	var all []benchmark
 	for i, u := range suites {
-		build := exec.Command("go", "test", "-c", "-o", binary(i), ".")
+		binary := filepath.Join(temp, strconv.Itoa(i)+".test")
+		build := exec.Command("go", "test", "-c", "-o", binary, ".")
 		build.Dir = filepath.Join(strings.TrimSpace(string(root)), u.dir)
 		if out, err := build.CombinedOutput(); err != nil {
 			return nil, fmt.Errorf("building the benchmarks of %s: %w\n%s", u.dir, err, out)
+		}
+		pattern := u.bench
+		if pattern == "." && bench != "" {
+			pattern = bench
+		}
+		found, err := run(binary, pattern, "20ms")
+		if err != nil {
+			return nil, err
+		}
+		for _, b := range found {
+			b.prefix, b.binary = u.prefix, binary
+			b.iterations = max(1, int(float64(benchtime)/b.values["ns/op"]))
+			all = append(all, b)
 		}
 	}
 	s := make(samples)
 	for pass := range count {
 		begin := time.Now()
-		for i, u := range suites {
-			pattern := u.bench
-			if pattern == "." && bench != "" {
-				pattern = bench
-			}
-			out, err := exec.Command(binary(i), "-test.run=^$", "-test.bench="+pattern, "-test.benchtime="+benchtime, "-test.cpu=1").CombinedOutput()
+		for _, b := range all {
+			pattern := "^Benchmark" + strings.ReplaceAll(regexp.QuoteMeta(b.name), "/", "$/^") + "$"
+			found, err := run(b.binary, pattern, strconv.Itoa(b.iterations)+"x")
 			if err != nil {
-				return nil, fmt.Errorf("the benchmarks of %s: %w\n%s", u.dir, err, out)
+				return nil, err
 			}
-			s.add(u.prefix, bytes.NewReader(out))
+			s.add(b.prefix, found)
 		}
 		fmt.Fprintf(os.Stderr, "pass %d of %d: %.0f s\n", pass+1, count, time.Since(begin).Seconds())
 	}
 	return s, nil
 }
 
+// run runs benchmarks of a test binary once.
+func run(binary, pattern, benchtime string) ([]benchmark, error) {
+	out, err := exec.Command(binary, "-test.run=^$", "-test.bench="+pattern, "-test.benchtime="+benchtime, "-test.cpu=1").CombinedOutput()
+	if err != nil {
+		return nil, fmt.Errorf("benchmark %s: %w\n%s", pattern, err, out)
+	}
+	return parse(string(out)), nil
+}
+
 var benchmarkLine = regexp.MustCompile(`^Benchmark(\S+?)(?:-\d+)?\s+\d+\s+(.*)$`)
 
-// add takes in what a test binary printed.
-func (s samples) add(prefix string, out io.Reader) {
-	for lines := bufio.NewScanner(out); lines.Scan(); {
-		m := benchmarkLine.FindStringSubmatch(lines.Text())
+// parse reads what a test binary printed.
+func parse(out string) (found []benchmark) {
+	for line := range strings.Lines(out) {
+		m := benchmarkLine.FindStringSubmatch(strings.TrimSpace(line))
 		if m == nil {
 			continue
 		}
-		name := prefix + m[1]
-		if s[name] == nil {
-			s[name] = make(map[string][]float64)
-		}
+		b := benchmark{name: m[1], values: make(map[string]float64)}
 		fields := strings.Fields(m[2])
 		for i := 0; i+1 < len(fields); i += 2 {
 			if v, err := strconv.ParseFloat(fields[i], 64); err == nil {
-				s[name][fields[i+1]] = append(s[name][fields[i+1]], v)
+				b.values[fields[i+1]] = v
 			}
+		}
+		found = append(found, b)
+	}
+	return found
+}
+
+func (s samples) add(prefix string, found []benchmark) {
+	for _, b := range found {
+		name := prefix + b.name
+		if s[name] == nil {
+			s[name] = make(map[string][]float64)
+		}
+		for unit, v := range b.values {
+			s[name][unit] = append(s[name][unit], v)
 		}
 	}
 }

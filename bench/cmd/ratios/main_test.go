@@ -20,7 +20,7 @@ PASS
 func TestReport(t *testing.T) {
 	s := make(samples)
 	for _, ours := range []string{"50.00", "100", "40"} {
-		s.add("", strings.NewReader(strings.Replace(output, "50.00", ours, 1)))
+		s.add("", parse(strings.Replace(output, "50.00", ours, 1)))
 	}
 	var out bytes.Buffer
 	if err := report(&out, s, 3, false, true); err != nil {
