@@ -52,10 +52,10 @@ func (w *twin) apply(index uint64, at int64, c Command) string {
 	case w.now-s.active > w.timeout:
 		delete(w.sessions, c.Session)
 		return encode(Reply{Status: Expired, Version: index})
+	case c.Seq == 0, c.Seq < s.seq:
+		return encode(Reply{Status: Stale, Version: index})
 	case c.Seq == s.seq:
 		return s.reply
-	case c.Seq < s.seq:
-		return encode(Reply{Status: Stale, Version: index})
 	}
 	reply := encode(w.do(index, c))
 	w.sessions[c.Session] = twinSession{c.Seq, w.now, reply}
@@ -162,7 +162,7 @@ func (s *script) next() entry {
 	c := Command{
 		Op:      Register + 1 + Op(s.choose(int(opEnd-Register)-1)),
 		Session: id,
-		Seq:     max(1, s.seqs[id]-min(s.seqs[id], uint64(s.choose(12)/10))),
+		Seq:     s.seqs[id] - min(s.seqs[id], uint64(s.choose(12)/10)),
 		Key:     []byte("key" + string(rune('a'+s.choose(3)))),
 		Value:   s.value(),
 		Old:     s.value(),

@@ -180,8 +180,13 @@ func (c *chaos) wrong() error {
 		return c.violations[0]
 	}
 	for _, a := range c.actors {
-		if a.halted != nil {
+		n := a.node
+		switch {
+		case a.halted != nil:
 			return fmt.Errorf("%s halted: %w", a.name, a.halted)
+		case n == nil || !n.Ready():
+		case a.running[timerElection] != (n.role != Leader), n.role != Follower && !a.running[timerHeartbeat]:
+			return fmt.Errorf("%s is a %s and will never do anything: timers %v", a.name, roles[n.role], a.running)
 		}
 	}
 	return nil

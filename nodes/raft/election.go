@@ -137,15 +137,16 @@ func (n *Node) observeTerm(t Term) {
 
 // follow ends whatever role the node has.
 func (n *Node) follow(leader sim.NodeID) {
-	if n.role == Leader {
-		n.env.Sometimes(true, "raft: leader deposed")
-		n.env.StopTimer(timerHeartbeat)
-		n.abandon()
-	}
+	led := n.role == Leader
 	if n.role != Follower || n.leader != leader {
 		n.resetElectionTimer()
 	}
 	n.role, n.leader = Follower, leader
+	if led {
+		n.env.Sometimes(true, "raft: leader deposed")
+		n.env.StopTimer(timerHeartbeat)
+		n.abandon()
+	}
 }
 
 func (n *Node) onVote(from sim.NodeID, frame []byte) {

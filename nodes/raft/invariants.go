@@ -102,10 +102,10 @@ func (v *Invariants) After(id sim.NodeID, incarnation uint32, n *Node) {
 	} else if i := n.log.TakeChanged(); i > 0 {
 		v.changed(w, n, i)
 	}
-	if won {
-		v.complete(w, n)
-	}
 	w.role, w.term = n.role, n.term
+	if won {
+		v.complete(w)
+	}
 	if n.acknowledged != w.acknowledged {
 		w.acknowledged = n.acknowledged
 		v.credit(w)
@@ -193,15 +193,15 @@ func (v *Invariants) elected(w *watched, n *Node) {
 // complete: a leader has every entry that was committed in an earlier term. It may
 // lack entries of later terms: a candidate that slept through an election can still
 // win its own, which is over, and lead a term in which nobody follows it.
-func (v *Invariants) complete(w *watched, n *Node) {
+func (v *Invariants) complete(w *watched) {
 	for c := len(v.committed); c > 0; c-- {
 		p := v.committed[c-1]
-		if p.term >= n.term {
+		if p.term >= w.term {
 			continue
 		}
 		if len(w.chain) < c || w.chain[c-1] != p.digest {
 			v.violate("leader_completeness", "committed entry missing",
-				fmt.Sprintf("node %d leads in term %d without entry %d, which was committed in term %d", w.id, n.term, c, p.term))
+				fmt.Sprintf("node %d leads in term %d without entry %d, which was committed in term %d", w.id, w.term, c, p.term))
 		}
 		return
 	}
@@ -223,7 +223,11 @@ func (v *Invariants) advanced(w *watched, n *Node) {
 	w.commit = n.commit
 	if Index(len(v.committed)) > known {
 		for k := range v.nodes {
-			v.credit(&v.nodes[k])
+			other := &v.nodes[k]
+			v.credit(other)
+			if other.ready && other.role == Leader && other.term > n.term {
+				v.complete(other) // elected before this was committed
+			}
 		}
 	}
 }

@@ -64,6 +64,14 @@ type AppendReply struct {
 	HintTerm Term
 }
 
+const (
+	appendHeader = 4 * 8         // bytes of an append without entries
+	entryHeader  = 8 + 8 + 1 + 4 // bytes of an entry without data
+
+	// MaxCommand is the largest command, in bytes: what fits into an append by itself.
+	MaxCommand = sim.MaxFrame - appendHeader - entryHeader
+)
+
 // Frames are fixed-width, little endian. A malformed frame decodes to false and is
 // dropped: the network is not to be trusted with more.
 
@@ -200,7 +208,7 @@ func (r *reader) entry() Entry {
 }
 
 // Request is what a client sends: a number of its own, given back in the answer, and
-// a command for the state machine.
+// a command of at most MaxCommand bytes for the state machine.
 type Request struct {
 	ID      uint64
 	Command []byte
@@ -215,7 +223,7 @@ func (m *Request) decode(b []byte) bool {
 	r := reader{b: b}
 	m.ID = r.u64()
 	m.Command = r.b
-	return !r.bad
+	return !r.bad && len(m.Command) <= MaxCommand
 }
 
 // Status is how a request ended.

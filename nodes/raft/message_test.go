@@ -242,29 +242,8 @@ func FuzzReceive(f *testing.F) {
 			return // clients are no part of the protocol
 		}
 		for role := Follower; role <= Leader; role++ {
-			rules, steps := broken("")
-			s := newStage(stageOptions{names: []string{"neptune", "jupiter", "saturn"}, entries: 2, window: 4, waiting: 2}, rules, steps)
-			s.start()
+			s := inRole(t, role)
 			a := s.actors[0]
-			deliver := func(kinds ...sim.Kind) {
-				for _, k := range kinds {
-					for _, f := range s.take(func(f *flight) bool { return f.kind == k }) {
-						s.arrive(f)
-					}
-				}
-			}
-			switch role {
-			case PreCandidate:
-				s.fire(a, timerElection)
-			case Candidate:
-				s.fire(a, timerElection)
-				deliver(KindPreVote, KindPreVoteReply)
-			case Leader:
-				s.fire(a, timerElection)
-				s.settle()
-				s.request(a, "x")
-			}
-			require.Equal(t, role, a.node.role)
 			for range 2 {
 				if sim.Kind(kind) == KindRequest {
 					from = uint8(client)

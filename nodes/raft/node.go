@@ -153,9 +153,11 @@ func (n *Node) Boot(env sim.Env) {
 	n.wal.Open(env, n.replay)
 }
 
-// Receive handles a message. Before recovery has ended the node is deaf.
+// Receive handles a message. Before recovery has ended the node is deaf, and to
+// strangers it is: who is no member neither votes nor leads. Clients are strangers,
+// too, and send requests only.
 func (n *Node) Receive(env sim.Env, from sim.NodeID, kind sim.Kind, frame []byte) {
-	if !n.Ready() {
+	if !n.Ready() || kind != KindRequest && n.peer(from) == nil {
 		return
 	}
 	switch kind {

@@ -211,9 +211,123 @@ func TestStorm(t *testing.T) {
 	assert.LessOrEqual(t, beats(4), 4*once)
 }
 
+// TestElectionTimer: the leader of the present term and a vote that is given put the
+// next election off; nothing else does, least of all one who leads no more.
+func TestElectionTimer(t *testing.T) {
+	entry := []Entry{{Term: 2}}
+	for _, c := range []struct {
+		name string
+		kind sim.Kind
+		m    codec
+		want bool // restarted
+	}{
+		{"a heartbeat", KindAppend, &AppendRequest{Term: 2}, true},
+		{"an append that does not fit", KindAppend, &AppendRequest{Term: 2, PrevIndex: 5, PrevTerm: 2, Entries: entry}, true},
+		{"an append of a newer term", KindAppend, &AppendRequest{Term: 3}, true},
+		{"an append of an older term", KindAppend, &AppendRequest{Term: 1}, false},
+		{"a vote that is given", KindVote, &VoteRequest{Term: 3, LastIndex: 9, LastTerm: 9}, true},
+		{"a vote that is refused for the log", KindVote, &VoteRequest{Term: 2, LastIndex: 0, LastTerm: 0}, false},
+		{"a vote that is refused for the term", KindVote, &VoteRequest{Term: 1, LastIndex: 9, LastTerm: 9}, false},
+		{"a pre-vote that is given", KindPreVote, &VoteRequest{Term: 3, LastIndex: 9, LastTerm: 9}, false},
+		{"a vote of somebody's", KindVoteReply, &VoteReply{Term: 2, Granted: true}, false},
+		{"an acknowledgement", KindAppendReply, &AppendReply{Term: 2, OK: true}, false},
+	} {
+		s := newCluster(stageOptions{entries: 4, window: 8, waiting: 8}, 3)
+		a := s.actors[0]
+		s.kill(a)
+		s.write(a, 2, 3, []Term{1})
+		s.restart(a)
+		s.arrive(&flight{3, 1, KindAppend, (&AppendRequest{Term: 2, PrevIndex: 1, PrevTerm: 1}).append(nil)})
+		before := a.due[timerElection]
+		s.now += stageElection // just about to fire, and nobody is heard any more
+		s.arrive(&flight{3, 1, c.kind, c.m.append(nil)})
+		assert.True(t, a.running[timerElection], c.name)
+		assert.Equal(t, c.want, a.due[timerElection] > before, c.name)
+	}
+}
+
+// TestNewerTerm: whatever a node is, and whatever it hears it from, a newer term makes
+// a follower of it (Raft 5.1), with its timer running. Pre-votes are about a term that
+// nobody is in yet.
+func TestNewerTerm(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		kind sim.Kind
+		m    codec
+		want bool
+	}{
+		{"append", KindAppend, &AppendRequest{Term: 9}, true},
+		{"append reply", KindAppendReply, &AppendReply{Term: 9, OK: true}, true},
+		{"rejection", KindAppendReply, &AppendReply{Term: 9, Rejected: 1}, true},
+		{"vote", KindVote, &VoteRequest{Term: 9}, true},
+		{"vote reply", KindVoteReply, &VoteReply{Term: 9}, true},
+		{"granted vote", KindVoteReply, &VoteReply{Term: 9, Granted: true}, true},
+		{"refused pre-vote", KindPreVoteReply, &VoteReply{Term: 9}, true},
+		{"granted pre-vote", KindPreVoteReply, &VoteReply{Term: 9, Granted: true}, false},
+		{"pre-vote", KindPreVote, &VoteRequest{Term: 9}, false},
+	} {
+		for role := Follower; role <= Leader; role++ {
+			s := inRole(t, role)
+			a := s.actors[0]
+			term := a.node.term
+			s.arrive(&flight{2, 1, c.kind, c.m.append(nil)})
+			if !c.want {
+				assert.Equal(t, []any{role, term}, []any{a.node.role, a.node.term}, "%s to a %s", c.name, roles[role])
+				continue
+			}
+			assert.Equal(t, []any{Follower, Term(9)}, []any{a.node.role, a.node.term}, "%s to a %s", c.name, roles[role])
+			assert.True(t, a.running[timerElection], "%s to a %s", c.name, roles[role])
+		}
+	}
+}
+
+// inRole is a cluster of three in which neptune has a role.
+func inRole(t testing.TB, role Role) *stage {
+	s := newCluster(stageOptions{entries: 2, window: 4, waiting: 2}, 3)
+	deliver := func(kind sim.Kind) {
+		for _, f := range s.take(func(f *flight) bool { return f.kind == kind }) {
+			s.arrive(f)
+		}
+	}
+	switch a := s.actors[0]; role {
+	case PreCandidate:
+		s.fire(a, timerElection)
+	case Candidate:
+		s.fire(a, timerElection)
+		deliver(KindPreVote)
+		deliver(KindPreVoteReply)
+	case Leader:
+		s.fire(a, timerElection)
+		s.settle()
+	}
+	require.Equal(t, role, s.actors[0].node.role)
+	return s
+}
+
+// TestOneRoundTripATerm: a follower with many entries of a newer term than its leader's
+// log has at that place says so in one rejection (Raft 5.3, end).
+func TestOneRoundTripATerm(t *testing.T) {
+	s := newCluster(stageOptions{entries: 4, window: 8, waiting: 8}, 3)
+	for i, terms := range [][]Term{
+		{1, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 5},
+		{1, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 5},
+		{1, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3},
+	} {
+		a := s.actors[i]
+		s.kill(a)
+		s.write(a, 5, 0, terms)
+		s.restart(a)
+	}
+	s.fire(s.actors[0], timerElection)
+	s.settle()
+	s.fire(s.actors[0], timerHeartbeat)
+	s.settle()
+	assert.Equal(t, Index(13), s.actors[2].node.commit)
+	assert.LessOrEqual(t, s.reached["raft: append rejected"], 2)
+}
+
 // TestHint: who steps down does not know who leads. It must not name itself.
 func TestHint(t *testing.T) {
-	t.Skip("a bug: abandon answers before the leader is forgotten")
 	s := elected(stageOptions{entries: 4, window: 8, waiting: 8}, 3)
 	a := s.actors[0]
 	id := s.request(a, "x")
@@ -225,7 +339,6 @@ func TestHint(t *testing.T) {
 // TestLostProbe: a probe that was lost is repeated where it was, not at the beginning of
 // the log. Otherwise one lost frame costs the transfer of the whole log.
 func TestLostProbe(t *testing.T) {
-	t.Skip("a bug: beat sets next to match+1 while it probes, when match is not known")
 	s := newCluster(stageOptions{entries: 4, window: 8, waiting: 8}, 3)
 	terms := make([]Term, 100)
 	for i := range terms {
@@ -247,9 +360,8 @@ func TestLostProbe(t *testing.T) {
 	assert.Equal(t, Index(100), m.PrevIndex)
 }
 
-// TestWindow: no more entries are under way to one follower than its window holds.
+// TestWindow: a follower is sent its window ahead of its acknowledgements, and no more.
 func TestWindow(t *testing.T) {
-	t.Skip("a bug: the last append before the window is full may pass it by MaxEntries-1")
 	s := elected(stageOptions{entries: 4, window: 6, waiting: 100}, 3)
 	for range 40 {
 		s.request(s.actors[0], "x")
@@ -267,14 +379,12 @@ func TestWindow(t *testing.T) {
 	for _, m := range s.appends(t, 2) {
 		entries += len(m.Entries)
 	}
-	assert.Greater(t, entries, 0)
-	assert.LessOrEqual(t, entries, 6)
+	assert.Equal(t, 6, entries)
 }
 
 // TestLargeCommands: an append is bounded in bytes, too: commands that are legal one by
 // one must not add up to a frame that is not.
 func TestLargeCommands(t *testing.T) {
-	t.Skip("a bug: appends are bounded in entries, not in bytes")
 	s := elected(stageOptions{entries: 8, window: 16, waiting: 100}, 3)
 	s.cutOff(s.actors[2])
 	for range 8 {
@@ -291,7 +401,6 @@ func TestLargeCommands(t *testing.T) {
 
 // TestStrangers: who is no member of the cluster neither leads nor gets a vote.
 func TestStrangers(t *testing.T) {
-	t.Skip("a gap: M-R24, senders are not checked")
 	s := newCluster(stageOptions{entries: 4, window: 8, waiting: 8}, 3)
 	n := s.actors[0].node
 	s.arrive(&flight{7, 1, KindVote, (&VoteRequest{Term: 1}).append(nil)})

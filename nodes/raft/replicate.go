@@ -66,32 +66,39 @@ func (n *Node) replicate() {
 
 func (n *Node) sendEntries(p *progress) {
 	for n.role == Leader && p.next <= n.log.Last() {
-		last := min(n.log.Last(), p.next+Index(n.cfg.MaxEntries)-1)
 		if p.probing {
 			if !p.asked {
 				p.asked = true
-				n.sendAppend(p, p.next, last)
+				n.sendAppend(p, min(n.log.Last(), p.next+Index(n.cfg.MaxEntries)-1))
 			}
 			return
 		}
-		if p.next-p.match > Index(n.cfg.Window) {
-			return
+		last := min(n.log.Last(), p.next+Index(n.cfg.MaxEntries)-1, p.match+Index(n.cfg.Window))
+		if p.next > last {
+			return // the window is full
 		}
-		n.sendAppend(p, p.next, last)
-		p.next = last + 1
+		p.next = n.sendAppend(p, last) + 1
 	}
 }
 
-// sendAppend sends entries first to last; none when last is before first.
-func (n *Node) sendAppend(p *progress, first, last Index) {
-	m := AppendRequest{Term: n.term, PrevIndex: first - 1, PrevTerm: n.log.Term(first - 1), Commit: n.commit}
+// sendAppend sends entries from p.next on, up to last or to what fits into a frame; none
+// when last is before p.next. It returns the last entry sent.
+func (n *Node) sendAppend(p *progress, last Index) Index {
+	m := AppendRequest{Term: n.term, PrevIndex: p.next - 1, PrevTerm: n.log.Term(p.next - 1), Commit: n.commit}
 	m.Entries = n.entries[:0]
-	for i := first; i <= last; i++ {
-		m.Entries = append(m.Entries, n.log.Entry(i))
+	room := sim.MaxFrame - appendHeader
+	for i := p.next; i <= last; i++ {
+		e := n.log.Entry(i)
+		if room -= entryHeader + len(e.Data); room < 0 {
+			last = i - 1
+			break
+		}
+		m.Entries = append(m.Entries, e)
 	}
 	n.entries = m.Entries
 	n.buf = m.append(n.buf[:0])
 	n.say(0, p.id, KindAppend)
+	return last
 }
 
 // beat is a leader's heartbeat: it asserts the leadership, and finds out what was
@@ -117,14 +124,14 @@ func (n *Node) beat() {
 		if p.id == n.env.Self() {
 			continue
 		}
-		if !p.moved && p.next > p.match+1 {
+		if !p.moved && !p.probing && p.next > p.match+1 {
 			p.probing, p.next = true, p.match+1
 		}
 		p.moved, p.asked = false, false
 		if p.probing && p.next <= n.log.Last() {
 			n.sendEntries(p)
 		} else {
-			n.sendAppend(p, p.next, p.next-1)
+			n.sendAppend(p, p.next-1)
 		}
 	}
 	n.env.SetTimer(timerHeartbeat, n.cfg.HeartbeatInterval)
