@@ -106,8 +106,7 @@ func TestCompletionsOfAnOldIncarnationNeverCome(t *testing.T) {
 		var got []completion
 		var begun []map[IOID]bool
 		rands := map[uint64]bool{}
-		var n NodeID
-		n = w.AddNode("neptune", func(incarnation uint32) Machine {
+		n := w.AddNode("neptune", func(incarnation uint32) Machine {
 			begun = append(begun, map[IOID]bool{})
 			mine := begun[len(begun)-1]
 			require.Len(t, begun, int(incarnation))
