@@ -36,8 +36,9 @@ test: ## go test ./..., golden traces and command scripts among them; under 5 mi
 race: ## the same under the race detector, -short; under 10 min
 	$(GO) test -race -short ./...
 
-bench: ## all benchmarks, COUNT=5 times each, BENCH=regexp; 10 min
+bench: ## all benchmarks, COUNT=5 times each, BENCH=regexp, then the ratios beside peers; 10 min
 	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem -count $(COUNT) ./...
+	cd bench && $(GO) run ./cmd/ratios -count $(COUNT)
 
 golden: ## write golden traces and protocol scripts anew, show what moved; 1 min
 	scripts/golden.sh
