@@ -30,7 +30,7 @@ type Injector struct {
 
 	state  []state // by position in p.Faults
 	owner  []owner // by server index
-	count  [kinds]int
+	count  []int   // by position in All
 	strike []Strike
 	healed bool
 	factor int64 // product of the delay factors in force
@@ -79,6 +79,7 @@ func Apply(w *sim.World, p Plan, t Topology) *Injector {
 	}
 	in := &Injector{
 		w: w, p: p, t: t, factor: 1,
+		count:  make([]int, len(All)),
 		state:  make([]state, len(p.Faults)),
 		owner:  make([]owner, len(t.Servers)+1),
 		strike: make([]Strike, 0, len(p.Faults)),
@@ -203,12 +204,12 @@ func (in *Injector) fire(i, hit int) {
 	}
 	st.hit = hit
 	kind, changed := f.Kind.index(), false
-	if onLinks(kind) {
+	if All[kind].hits == links {
 		st.open, changed = in.trouble(kind, i)
 	} else {
 		lo, hi := in.servers(hit)
 		for s := lo; s <= hi; s++ {
-			open, hurt := in.hurt(kind, i, s)
+			open, hurt := All[kind].strike(in, i, s)
 			st.open, changed = st.open || open, changed || hurt
 		}
 	}
@@ -249,52 +250,46 @@ func (in *Injector) end(i int, heal bool) {
 	}
 	st.open = false
 	kind := f.Kind.index()
-	if onLinks(kind) {
+	if All[kind].hits == links {
 		in.calm(kind, i)
 		return
 	}
 	lo, hi := in.servers(st.hit)
 	for s := lo; s <= hi; s++ {
-		id, o := in.t.Servers[s-1], &in.owner[s]
-		switch {
-		case kind == iClockStep:
-			in.w.StepClock(id, -time.Duration(f.Amount))
-		case kind == iClockDrift && !heal:
-			in.drift(s, -f.Amount)
-		case heal || o.fault != i+1: // another fault took it over
-		case kind == iPause:
-			o.release()
-			in.w.Resume(id)
-		default:
-			o.release()
-			in.w.Restart(id)
-		}
+		All[kind].undo(in, i, s, heal)
 	}
 }
 
-// Faults of servers.
+// Faults of processes.
 
-// hurt lets fault i strike server s: open if there is something for its end to undo,
-// changed if anything is other than before.
-func (in *Injector) hurt(kind, i, s int) (open, changed bool) {
-	w, f, id, o := in.w, &in.p.Faults[i], in.t.Servers[s-1], &in.owner[s]
-	switch kind {
-	case iKill:
-		changed = w.Kill(id)
-	case iPowerLoss:
-		return in.powerLoss(i, s)
-	case iPause:
-		changed = w.Pause(id)
-	case iClockStep:
-		changed = w.StepClock(id, time.Duration(f.Amount))
-		return changed, changed
-	case iClockDrift:
-		return true, in.drift(s, f.Amount)
-	}
+func (in *Injector) kill(i, s int) (open, changed bool) {
+	return in.took(i, s, in.w.Kill(in.t.Servers[s-1]))
+}
+
+func (in *Injector) pause(i, s int) (open, changed bool) {
+	return in.took(i, s, in.w.Pause(in.t.Servers[s-1]))
+}
+
+// took notes that fault i stopped a server, if it did.
+func (in *Injector) took(i, s int, changed bool) (bool, bool) {
 	if changed {
-		o.take(i, in.until(f), false)
+		in.owner[s].take(i, in.until(&in.p.Faults[i]), false)
 	}
 	return changed, changed
+}
+
+func (in *Injector) restart(i, s int, heal bool) {
+	if o := &in.owner[s]; !heal && o.fault == i+1 { // no other fault took it over
+		o.release()
+		in.w.Restart(in.t.Servers[s-1])
+	}
+}
+
+func (in *Injector) resume(i, s int, heal bool) {
+	if o := &in.owner[s]; !heal && o.fault == i+1 {
+		o.release()
+		in.w.Resume(in.t.Servers[s-1])
+	}
 }
 
 // powerLoss strikes a server whose process may be dead already: what the kill left
@@ -326,6 +321,27 @@ func (o *owner) take(i int, until sim.Time, power bool) {
 
 func (o *owner) release() { o.fault, o.until, o.power = 0, 0, false }
 
+// Faults of clocks.
+
+func (in *Injector) stepClock(i, s int) (open, changed bool) {
+	changed = in.w.StepClock(in.t.Servers[s-1], time.Duration(in.p.Faults[i].Amount))
+	return changed, changed
+}
+
+func (in *Injector) stepBack(i, s int, _ bool) {
+	in.w.StepClock(in.t.Servers[s-1], -time.Duration(in.p.Faults[i].Amount))
+}
+
+func (in *Injector) driftClock(i, s int) (open, changed bool) {
+	return true, in.drift(s, in.p.Faults[i].Amount)
+}
+
+func (in *Injector) driftBack(i, s int, heal bool) {
+	if !heal {
+		in.drift(s, -in.p.Faults[i].Amount)
+	}
+}
+
 // drift adds to the drift that all faults together give a server's clocks. The sum
 // takes the place of the drift that the clocks had of their own.
 func (in *Injector) drift(s int, ppm int64) bool {
@@ -339,68 +355,40 @@ func (in *Injector) drift(s int, ppm int64) bool {
 // trouble begins fault i on its links. Cuts count: a partition of links that are cut
 // already changes nothing, and still has to be undone.
 func (in *Injector) trouble(kind, i int) (open, changed bool) {
-	w, amount := in.w, in.p.Faults[i].Amount
-	switch kind {
-	case iPartition, iOneWay:
-		return true, in.links(i, w.Cut)
-	case iDelay:
+	amount := in.p.Faults[i].Amount
+	switch All[kind].Kind {
+	case Partition, OneWay:
+	case Delay:
 		if in.factor*amount > maxFactor {
 			return false, false
 		}
+		in.factor *= amount
 	default:
 		if in.open >= maxOpen {
 			return false, false
 		}
+		in.open++
 	}
-	d := disturbance(kind, amount)
-	in.weigh(kind, amount, true)
-	return true, in.links(i, func(from, to sim.NodeID) bool { return w.Disturb(from, to, d) })
+	return true, in.links(i, true)
 }
 
 // calm ends fault i on its links.
 func (in *Injector) calm(kind, i int) {
-	f, w := &in.p.Faults[i], in.w
-	if kind == iPartition || kind == iOneWay {
-		in.links(i, w.Mend)
-		return
-	}
-	d := disturbance(kind, f.Amount)
-	in.links(i, func(from, to sim.NodeID) bool { return w.Calm(from, to, d) })
-	in.weigh(kind, f.Amount, false)
-}
-
-// weigh keeps account of the disturbances in force.
-func (in *Injector) weigh(kind int, amount int64, begins bool) {
-	switch {
-	case kind == iDelay && begins:
-		in.factor *= amount
-	case kind == iDelay:
-		in.factor /= amount
-	case kind >= iTail && kind <= iDuplicate && begins:
-		in.open++
-	case kind >= iTail && kind <= iDuplicate:
+	in.links(i, false)
+	switch All[kind].Kind {
+	case Partition, OneWay:
+	case Delay:
+		in.factor /= in.p.Faults[i].Amount
+	default:
 		in.open--
 	}
 }
 
-func disturbance(kind int, amount int64) (d sim.Disturbance) {
-	switch kind {
-	case iDelay:
-		d.DelayFactor = amount
-	case iTail:
-		d.TailPPM = amount
-	case iLoss:
-		d.LossPPM = amount
-	case iDuplicate:
-		d.DuplicatePPM = amount
-	}
-	return d
-}
-
-// links calls do for every directed link of fault i and says whether one call
+// links begins or ends fault i on each of its directed links and says whether that
 // changed anything. Links of a node to itself and among clients are left out.
-func (in *Injector) links(i int, do func(from, to sim.NodeID) bool) (changed bool) {
+func (in *Injector) links(i int, begins bool) (changed bool) {
 	f := &in.p.Faults[i]
+	do := All[f.Kind.index()].link
 	hit := in.state[i].hit
 	var a, b int // so many of each side are servers, before the clients
 	in.from, a = in.expand(in.from[:0], f.From, hit)
@@ -415,10 +403,10 @@ func (in *Injector) links(i int, do func(from, to sim.NodeID) bool) (changed boo
 			if from == to || x >= a && y >= b {
 				continue
 			}
-			if do(from, to) {
+			if do(in.w, from, to, f.Amount, begins) {
 				changed = true
 			}
-			if both && do(to, from) {
+			if both && do(in.w, to, from, f.Amount, begins) {
 				changed = true
 			}
 		}

@@ -21,23 +21,9 @@ type Profile struct {
 	Heal sim.Time // when all faults end; To
 	Rate int64    // how many faults, in percent of the usual (some 10 in 4 s); 100
 
-	// How long. Each seed draws a least duration of its own for every kind, so that
-	// some seeds are stable for long and others never.
-	DownMin, DownMax           time.Duration // kill, power loss; 20 ms, 1 s
-	PauseMin, PauseMax         time.Duration // 50 ms, 2 s
-	CutMin, CutMax             time.Duration // partition, one_way; 100 ms, 2 s
-	DelayMin, DelayMax         time.Duration // 50 ms, 500 ms
-	DisturbMin, DisturbMax     time.Duration // tail, loss, duplicate; 200 ms, 2 s
-	ClockMin, ClockMax         time.Duration // clock_step, clock_drift; 100 ms, 2 s
-	StepMin, StepMax           time.Duration // size of a step, either way; 200 ms, 10 s
-	DriftMin, DriftMax         int64         // ppm, either way; 50, 1000
-	FactorMin, FactorMax       int64         // of a delay; 5, 40
-	TailMin, TailMax           int64         // ppm of the messages; 50,000, 150,000
-	LossMin, LossMax           int64         // ppm; 10,000, 300,000
-	DuplicateMin, DuplicateMax int64         // ppm; 50,000, 500,000
+	Of map[Kind]Setting // how single kinds are drawn
 
 	// Whom.
-	AllPPM     int64 // of power losses: every server at once (of kills: a quarter of it); 400,000
 	LeaderPPM  int64 // of all but clocks: whoever leads; 250,000
 	ClientsPPM int64 // of the faults of links: the links of clients too; 300,000
 	SteadyPPM  int64 // of tail, loss, duplicate, drift: from the beginning until the heal, on all links; 500,000
@@ -58,36 +44,6 @@ func (p Profile) withDefaults() Profile {
 	p.To = min(p.To, p.Heal)
 	p.From = max(0, min(p.From, p.To-1))
 	def(&p.Rate, 100)
-	const ms = time.Millisecond
-	for _, d := range [...]struct {
-		lo, hi       *time.Duration
-		defLo, defHi time.Duration
-	}{
-		{&p.DownMin, &p.DownMax, 20 * ms, 1000 * ms},
-		{&p.PauseMin, &p.PauseMax, 50 * ms, 2000 * ms},
-		{&p.CutMin, &p.CutMax, 100 * ms, 2000 * ms},
-		{&p.DelayMin, &p.DelayMax, 50 * ms, 500 * ms},
-		{&p.DisturbMin, &p.DisturbMax, 200 * ms, 2000 * ms},
-		{&p.ClockMin, &p.ClockMax, 100 * ms, 2000 * ms},
-		{&p.StepMin, &p.StepMax, 200 * ms, 10_000 * ms},
-	} {
-		def(d.lo, d.defLo)
-		def(d.hi, max(*d.lo, d.defHi))
-	}
-	for _, d := range [...]struct {
-		lo, hi       *int64
-		defLo, defHi int64
-	}{
-		{&p.DriftMin, &p.DriftMax, 50, 1000},
-		{&p.FactorMin, &p.FactorMax, 5, 40},
-		{&p.TailMin, &p.TailMax, 50_000, 150_000},
-		{&p.LossMin, &p.LossMax, 10_000, 300_000},
-		{&p.DuplicateMin, &p.DuplicateMax, 50_000, 500_000},
-	} {
-		def(d.lo, d.defLo)
-		def(d.hi, max(*d.lo, d.defHi))
-	}
-	def(&p.AllPPM, 400_000)
 	def(&p.LeaderPPM, 250_000)
 	def(&p.ClientsPPM, 300_000)
 	def(&p.SteadyPPM, 500_000)
@@ -105,26 +61,9 @@ func def[T comparable](v *T, d T) {
 	}
 }
 
-// swarm tells for every kind how often a seed has it at all, and how many faults it
-// then has at most in 4 s. A seed that has everything finds less than seeds that each
-// leave something out: faults mask each other (Groce et al., Swarm testing, 2012).
-var swarm = [kinds]struct{ onPPM, most int64 }{ //saros:constant a table
-	iKill:       {750_000, 5},
-	iPowerLoss:  {500_000, 2},
-	iPause:      {550_000, 2},
-	iPartition:  {700_000, 3},
-	iOneWay:     {500_000, 2},
-	iDelay:      {550_000, 2},
-	iTail:       {600_000, 2},
-	iLoss:       {500_000, 2},
-	iDuplicate:  {600_000, 1},
-	iClockStep:  {500_000, 2},
-	iClockDrift: {500_000, 2},
-}
-
 // mostOfKind bounds the faults of one kind in a long window, so that a plan stays
 // within MaxFaults.
-const mostOfKind = MaxFaults / (2 * int64(kinds))
+const mostOfKind = MaxFaults / 64
 
 // Draw makes the Plan of a seed for a cluster of so many servers. Kind number k of
 // All draws from sim.NemesisStream(k+1), whatever the other kinds do; the core from
@@ -140,26 +79,16 @@ func Draw(d sim.Decider, p Profile, servers int) Plan {
 		}
 	}
 	n := nemesis{p: p.withDefaults(), n: servers, faults: make([]Fault, 0, 16)}
-	var sources [kinds]sim.Source
-	var on [kinds]bool
 	closest, least := -1, int64(0)
-	for k := range sources {
-		sources[k] = sim.Source{D: d, S: sim.NemesisStream(k + 1), C: sim.ChoosePlan}
-		if p.Kinds != nil && !slices.Contains(p.Kinds, All[k].Kind) {
-			continue
-		}
-		miss := int64(sources[k].Below(million)) - swarm[k].onPPM
-		on[k] = miss < 0
-		if closest < 0 || miss < least {
-			closest, least = k, miss
+	for k := range All {
+		if p.allows(All[k].Kind) {
+			if miss := n.begin(d, k); closest < 0 || miss < least {
+				closest, least = k, miss
+			}
 		}
 	}
-	if closest >= 0 {
-		on[closest] = true
-	}
-	for k := range sources {
-		if on[k] {
-			n.source = sources[k]
+	for k := range All {
+		if p.allows(All[k].Kind) && (n.begin(d, k) < 0 || k == closest) {
 			n.draw(k)
 		}
 	}
@@ -170,6 +99,21 @@ func Draw(d sim.Decider, p Profile, servers int) Plan {
 		n.settle(&n.faults[0])
 	}
 	return Plan{Schema: Schema, Faults: n.faults, Heal: int64(n.p.Heal), Core: core}
+}
+
+// allows tells whether a kind may be drawn.
+func (p *Profile) allows(k Kind) bool { return p.Kinds == nil || slices.Contains(p.Kinds, k) }
+
+// begin takes up the stream of a kind. Below zero the seed has the kind; the nearer to
+// it, the closer it came.
+func (n *nemesis) begin(d sim.Decider, kind int) (miss int64) {
+	n.source = sim.Source{D: d, S: sim.NemesisStream(kind + 1), C: sim.ChoosePlan}
+	return n.below(million) - n.p.setting(kind).OnPPM
+}
+
+// setting is how a kind is drawn.
+func (p *Profile) setting(kind int) Setting {
+	return p.Of[All[kind].Kind].with(All[kind].setting)
 }
 
 // certain tells that a fault strikes whatever the system does: nobody has to lead, and
@@ -186,7 +130,7 @@ func (n *nemesis) settle(f *Fault) {
 	f.Target = ""
 	server := n.server()
 	switch {
-	case !onLinks(f.Kind.index()):
+	case All[f.Kind.index()].hits != links:
 		f.Node = server
 	case n.n == 1:
 		f.From, f.To = n.list(0), n.list(1)
@@ -212,41 +156,18 @@ func (n *nemesis) draw(kind int) {
 	p := &n.p
 	window := min(int64(p.To-p.From)/int64(time.Millisecond), million)
 	const usual = 100 * 4000 // percent of a rate, ms of a window
-	most := (swarm[kind].most*min(p.Rate, million)*window + usual/2) / usual
+	info, set := &All[kind], p.setting(kind)
+	most := (set.Most*min(p.Rate, million)*window + usual/2) / usual
 	// Some seeds are stormy in a kind: what needs three failovers in a row is not
 	// reached by one fault now and then.
-	if n.chance(n.p.StormPPM) && kind <= iOneWay {
+	if n.chance(n.p.StormPPM) && info.stormy {
 		most *= 4
 	}
 	count := 1 + n.below(min(max(most, 1), mostOfKind))
-	least := n.span(n.duration(kind))
-	_, longest := n.duration(kind)
+	least := n.span(int64(set.ForMin), int64(set.ForMax))
 	for range count {
-		f := Fault{Kind: All[kind].Kind, At: n.between(int64(p.From), int64(p.To)-1), For: n.span(least, longest)}
-		switch kind {
-		case iKill, iPowerLoss, iPause:
-			n.process(kind, &f)
-		case iPartition:
-			n.partition(&f)
-		case iOneWay:
-			n.oneWay(&f, false)
-		case iDelay:
-			n.oneWay(&f, true)
-			f.Amount = n.between(p.FactorMin, p.FactorMax)
-		case iTail:
-			n.disturb(&f, p.TailMin, p.TailMax)
-		case iLoss:
-			n.disturb(&f, p.LossMin, p.LossMax)
-		case iDuplicate:
-			n.disturb(&f, p.DuplicateMin, p.DuplicateMax)
-		case iClockStep:
-			f.Node = n.server()
-			f.Amount = n.signed(n.span(int64(p.StepMin), int64(p.StepMax)))
-		case iClockDrift:
-			f.Node = n.server()
-			f.Amount = n.signed(n.span(p.DriftMin, p.DriftMax))
-			n.steady(&f)
-		}
+		f := Fault{Kind: info.Kind, At: n.between(int64(p.From), int64(p.To)-1), For: n.span(least, int64(set.ForMax))}
+		info.draw(n, &f, set)
 		if f.At+f.For >= int64(p.Heal) && f.On == nil {
 			f.For = 0 // the heal ends it
 		}
@@ -254,34 +175,22 @@ func (n *nemesis) draw(kind int) {
 	}
 }
 
-// duration is the range of For.
-func (n *nemesis) duration(kind int) (lo, hi int64) {
-	p := &n.p
-	switch kind {
-	case iKill, iPowerLoss:
-		return int64(p.DownMin), int64(p.DownMax)
-	case iPause:
-		return int64(p.PauseMin), int64(p.PauseMax)
-	case iPartition, iOneWay:
-		return int64(p.CutMin), int64(p.CutMax)
-	case iDelay:
-		return int64(p.DelayMin), int64(p.DelayMax)
-	case iTail, iLoss, iDuplicate:
-		return int64(p.DisturbMin), int64(p.DisturbMax)
-	}
-	return int64(p.ClockMin), int64(p.ClockMax)
+// signedAmount draws a server and how far a clock of it goes wrong, either way.
+func (n *nemesis) signedAmount(f *Fault, s Setting) {
+	f.Node = n.server()
+	f.Amount = n.signed(n.span(s.AmountMin, s.AmountMax))
+}
+
+// steadyAmount is the same for a fault that may last from the beginning to the heal.
+func (n *nemesis) steadyAmount(f *Fault, s Setting) {
+	n.signedAmount(f, s)
+	n.steady(f)
 }
 
 // process draws whom a kill, a power loss or a pause hits, and its anchor.
-func (n *nemesis) process(kind int, f *Fault) {
+func (n *nemesis) process(f *Fault, s Setting) {
 	server, who := n.server(), n.below(million)
-	all, leader := max(n.p.AllPPM, 0), max(n.p.LeaderPPM, 0)
-	switch kind {
-	case iKill:
-		all /= 4
-	case iPause:
-		all = 0
-	}
+	all, leader := max(s.AllPPM, 0), max(n.p.LeaderPPM, 0)
 	switch {
 	case who < all:
 		f.Target = Everyone
@@ -316,7 +225,7 @@ func (n *nemesis) process(kind int, f *Fault) {
 //	leader    whoever leads | all others
 //
 // Clients reach both sides, or are on one of them.
-func (n *nemesis) partition(f *Fault) {
+func (n *nemesis) partition(f *Fault, _ Setting) {
 	shape, a, b, leader := n.below(100), n.server(), n.server(), n.chance(n.p.LeaderPPM)
 	clients, side := n.chance(n.p.ClientsPPM), n.below(2)
 	n.split()
@@ -383,10 +292,17 @@ func (n *nemesis) oneWay(f *Fault, disturbs bool) {
 	}
 }
 
-// disturb draws tail, loss or duplicates.
-func (n *nemesis) disturb(f *Fault, lo, hi int64) {
+func (n *nemesis) cutOneWay(f *Fault, _ Setting) { n.oneWay(f, false) }
+
+// burst draws trouble for a while.
+func (n *nemesis) burst(f *Fault, s Setting) {
 	n.oneWay(f, true)
-	f.Amount = n.between(lo, hi)
+	f.Amount = n.between(s.AmountMin, s.AmountMax)
+}
+
+// disturb draws trouble for a while, or from the beginning to the heal on all links.
+func (n *nemesis) disturb(f *Fault, s Setting) {
+	n.burst(f, s)
 	if n.steady(f) {
 		f.Target = ""
 		clients := n.p.ClientsPPM > 0

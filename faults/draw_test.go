@@ -191,8 +191,8 @@ func TestDrawDistribution(t *testing.T) {
 }
 
 func rangeOf(k Kind) (lo, hi int64) {
-	n := nemesis{p: Profile{}.withDefaults()}
-	return n.duration(k.index())
+	s := (&Profile{}).setting(k.index())
+	return int64(s.ForMin), int64(s.ForMax)
 }
 
 func TestDrawKeepsToItsWindow(t *testing.T) {
@@ -220,7 +220,8 @@ func TestDrawKeepsToItsWindow(t *testing.T) {
 }
 
 func TestDrawWithoutShares(t *testing.T) {
-	p := Profile{AllPPM: -1, LeaderPPM: -1, ClientsPPM: -1, SteadyPPM: -1, AimPPM: -1, PartialCorePPM: -1}
+	never := Setting{AllPPM: -1}
+	p := Profile{Of: map[Kind]Setting{Kill: never, PowerLoss: never}, LeaderPPM: -1, ClientsPPM: -1, SteadyPPM: -1, AimPPM: -1, PartialCorePPM: -1}
 	for seed := range uint64(300) {
 		plan := Draw(sim.Keyed{Seed: seed}, p, 4)
 		if plan.Core != nil {

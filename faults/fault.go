@@ -8,75 +8,6 @@ import (
 	"github.com/saros-sim/saros/sim"
 )
 
-// Kind is a kind of fault.
-type Kind string
-
-// The kinds of faults; All says what they do.
-const (
-	Kill       Kind = "kill"
-	PowerLoss  Kind = "power_loss"
-	Pause      Kind = "pause"
-	Partition  Kind = "partition"
-	OneWay     Kind = "one_way"
-	Delay      Kind = "delay"
-	Tail       Kind = "tail"
-	Loss       Kind = "loss"
-	Duplicate  Kind = "duplicate"
-	ClockStep  Kind = "clock_step"
-	ClockDrift Kind = "clock_drift"
-)
-
-// Info is a kind of fault and what it does, in one line.
-type Info struct {
-	Kind Kind
-	Doc  string
-}
-
-// Positions in All. They also number the streams that a nemesis draws from: a new
-// kind goes to the end, or every seed changes its meaning.
-const (
-	iKill = iota
-	iPowerLoss
-	iPause
-	iPartition
-	iOneWay
-	iDelay
-	iTail
-	iLoss
-	iDuplicate
-	iClockStep
-	iClockDrift
-	kinds
-)
-
-// All lists every kind of fault.
-var All = [kinds]Info{ //saros:constant the list of kinds
-	iKill:       {Kill, "a process dies: its memory is lost, the page cache stays; it restarts later"},
-	iPowerLoss:  {PowerLoss, "a server loses power: memory, and a part of what was not synced; it restarts later"},
-	iPause:      {Pause, "a process stops for a while and keeps everything but the time"},
-	iPartition:  {Partition, "two sides of the network cannot reach each other"},
-	iOneWay:     {OneWay, "one side cannot reach the other, which still reaches it"},
-	iDelay:      {Delay, "messages take a multiple of their time"},
-	iTail:       {Tail, "more messages than usual are in the heavy tail of delays"},
-	iLoss:       {Loss, "a share of the messages is lost"},
-	iDuplicate:  {Duplicate, "a share of the messages arrives twice"},
-	iClockStep:  {ClockStep, "the time of day jumps, and jumps back in the end"},
-	iClockDrift: {ClockDrift, "the clocks of a server run fast or slow"},
-}
-
-// index is the position of k in All, -1 if there is no such kind.
-func (k Kind) index() int {
-	for i := range All {
-		if All[i].Kind == k {
-			return i
-		}
-	}
-	return -1
-}
-
-// onLinks tells the kinds that hit links (From, To) from those that hit servers.
-func onLinks(kind int) bool { return kind >= iPartition && kind <= iDuplicate }
-
 // Target is whom a fault hits where that is not known beforehand.
 type Target string
 
@@ -136,21 +67,21 @@ func (f Fault) String() string {
 	switch {
 	case f.Node != 0:
 		fmt.Fprintf(&b, " server %d", f.Node)
-	case f.Target != "" && !(i >= 0 && onLinks(i)):
+	case f.Target != "" && !(i >= 0 && All[i].hits == links):
 		fmt.Fprintf(&b, " %s", f.Target)
-	case i == iPartition:
+	case f.Kind == Partition:
 		fmt.Fprintf(&b, " %s | %s", side(f.From, f.Target, ""), side(f.To, f.Target, f.restIf()))
 	default:
 		fmt.Fprintf(&b, " %s -> %s", side(f.From, f.Target, ""), side(f.To, f.Target, f.restIf()))
 	}
-	switch i {
-	case iDelay:
+	switch f.Kind {
+	case Delay:
 		fmt.Fprintf(&b, " x%d", f.Amount)
-	case iTail, iLoss, iDuplicate:
+	case Tail, Loss, Duplicate:
 		fmt.Fprintf(&b, " %d.%04d%%", f.Amount/10_000, f.Amount%10_000)
-	case iClockStep:
+	case ClockStep:
 		fmt.Fprintf(&b, " by %v", time.Duration(f.Amount))
-	case iClockDrift:
+	case ClockDrift:
 		fmt.Fprintf(&b, " %+d ppm", f.Amount)
 	}
 	if f.On != nil {

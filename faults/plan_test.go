@@ -275,24 +275,17 @@ func genFault(n int) *rapid.Generator[Fault] {
 		all[i] = i
 	}
 	return rapid.Custom(func(t *rapid.T) Fault {
-		kind := rapid.IntRange(0, kinds-1).Draw(t, "kind")
+		kind := rapid.IntRange(0, len(All)-1).Draw(t, "kind")
 		f := Fault{Kind: All[kind].Kind, At: rapid.Int64Range(0, int64(time.Second)-1).Draw(t, "at")}
 		if rapid.Bool().Draw(t, "ends") {
 			f.For = rapid.Int64Range(1, int64(time.Second)).Draw(t, "for")
 		}
-		switch kind {
-		case iDelay:
-			f.Amount = rapid.Int64Range(2, MaxFactor).Draw(t, "factor")
-		case iTail, iLoss, iDuplicate:
-			f.Amount = rapid.Int64Range(1, million).Draw(t, "ppm")
-		case iClockStep:
-			f.Amount = 1 + rapid.Int64Range(0, int64(time.Hour)).Draw(t, "step")
-		case iClockDrift:
-			f.Amount = -1 - rapid.Int64Range(0, MaxDriftPPM-1).Draw(t, "drift")
+		if info := &All[kind]; info.Amount != "" {
+			f.Amount = rapid.Int64Range(max(info.allowed[0], -int64(time.Hour)), min(info.allowed[1], int64(time.Hour))).Filter(func(a int64) bool { return a != 0 }).Draw(t, "amount")
 		}
 		target := rapid.SampledFrom([]Target{"", "", Leader, Everyone}).Draw(t, "target")
 		switch {
-		case !onLinks(kind):
+		case All[kind].hits != links:
 			f.Target = target
 			if target == "" {
 				f.Node = rapid.IntRange(1, n).Draw(t, "node")
@@ -306,7 +299,7 @@ func genFault(n int) *rapid.Generator[Fault] {
 		default:
 			f.From = append(sub(t, all[:n], "from"), n)
 			f.To = sub(t, all, "to")
-			if len(f.To) == 0 || kind <= iOneWay {
+			if len(f.To) == 0 || All[kind].Amount == "" {
 				f.From, f.To = []int{1}, []int{0, 2}
 			}
 		}

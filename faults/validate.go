@@ -100,8 +100,8 @@ func (f *Fault) check() error {
 		return fmt.Errorf("target: %s is neither %q nor %q", quote(string(f.Target)), Leader, Everyone)
 	}
 	var err error
-	if onLinks(kind) {
-		err = f.checkLinks(kind)
+	if All[kind].hits == links {
+		err = f.checkLinks()
 	} else {
 		err = f.checkNode()
 	}
@@ -130,7 +130,7 @@ func (f *Fault) checkNode() error {
 	return nil
 }
 
-func (f *Fault) checkLinks(kind int) error {
+func (f *Fault) checkLinks() error {
 	if f.Node != 0 {
 		return fmt.Errorf("node: %d, but %s hits links: from and to", f.Node, f.Kind)
 	}
@@ -155,7 +155,7 @@ func (f *Fault) checkLinks(kind int) error {
 	case len(f.To) == 0:
 		return fmt.Errorf("to: missing")
 	}
-	if kind == iPartition || kind == iOneWay {
+	if f.Kind == Partition || f.Kind == OneWay {
 		if n, both := common(f.From, f.To); both {
 			return fmt.Errorf("to: %d is on both sides", n)
 		}
@@ -164,17 +164,8 @@ func (f *Fault) checkLinks(kind int) error {
 }
 
 func (f *Fault) checkAmount(kind int) error {
-	lo, hi, what := int64(0), int64(0), ""
-	switch kind {
-	case iDelay:
-		lo, hi, what = 2, MaxFactor, "a factor"
-	case iTail, iLoss, iDuplicate:
-		lo, hi, what = 1, million, "parts per million"
-	case iClockStep:
-		lo, hi, what = -MaxTime, MaxTime, "nanoseconds other than 0"
-	case iClockDrift:
-		lo, hi, what = -MaxDriftPPM, MaxDriftPPM, "parts per million other than 0"
-	default:
+	lo, hi, what := All[kind].allowed[0], All[kind].allowed[1], All[kind].Amount
+	if what == "" {
 		if f.Amount != 0 {
 			return fmt.Errorf("amount: %d, but %s has none", f.Amount, f.Kind)
 		}

@@ -80,6 +80,7 @@ const (
 type kvSystem struct {
 	params  Params
 	guards  Guards
+	nemesis faults.Profile
 	servers []sim.NodeID
 	ids     []sim.NodeID // of clients
 	clients []*kvClient
@@ -110,6 +111,7 @@ func newKVSystem() *kvSystem {
 
 func (s *kvSystem) configure(p Params, m *Mutant) {
 	s.params = p
+	s.nemesis = s.drawFrom()
 	s.guards = DefaultGuards()
 	if m != nil {
 		m.Break(&s.guards)
@@ -225,12 +227,17 @@ func (s *kvSystem) machine(i int) sim.Machine {
 	return s.nodes[i]
 }
 
-func (s *kvSystem) profile() faults.Profile {
+func (s *kvSystem) profile() faults.Profile { return s.nemesis }
+
+func (s *kvSystem) drawFrom() faults.Profile {
 	p := faults.Profile{
-		From:     sim.Time(100 * time.Millisecond),
-		To:       sim.Time(s.ms("fault_ms")),
-		Heal:     sim.Time(s.ms("fault_ms")),
-		DownMin:  time.Millisecond,
+		From: sim.Time(100 * time.Millisecond),
+		To:   sim.Time(s.ms("fault_ms")),
+		Heal: sim.Time(s.ms("fault_ms")),
+		Of: map[faults.Kind]faults.Setting{
+			faults.Kill:      {ForMin: time.Millisecond},
+			faults.PowerLoss: {ForMin: time.Millisecond},
+		},
 		Rate:     s.params["faults"],
 		AimKinds: []string{"vote_reply", "append_reply", "append", "vote", "reply"},
 	}

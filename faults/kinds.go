@@ -1,0 +1,171 @@
+package faults
+
+import (
+	"time"
+
+	"github.com/saros-sim/saros/sim"
+)
+
+// Kind is a kind of fault.
+type Kind string
+
+// The kinds of faults; All says what they do.
+const (
+	Kill       Kind = "kill"
+	PowerLoss  Kind = "power_loss"
+	Pause      Kind = "pause"
+	Partition  Kind = "partition"
+	OneWay     Kind = "one_way"
+	Delay      Kind = "delay"
+	Tail       Kind = "tail"
+	Loss       Kind = "loss"
+	Duplicate  Kind = "duplicate"
+	ClockStep  Kind = "clock_step"
+	ClockDrift Kind = "clock_drift"
+)
+
+// Info is all that the package knows of a kind of fault: a new kind is one of these.
+type Info struct {
+	Kind   Kind
+	Doc    string // what happens, in one line
+	Amount string // what Fault.Amount means; "": the kind has none
+
+	hits    hits
+	allowed [2]int64 // Amount, least and greatest; 0 is never allowed
+	setting Setting  // how it is drawn, unless a Profile says otherwise
+	stormy  bool     // some plans have four times as many
+	draw    func(n *nemesis, f *Fault, s Setting)
+
+	// One of these, by what the kind hits.
+	strike func(in *Injector, i, s int) (open, changed bool) // fault i hits server s; open: there is something to undo
+	undo   func(in *Injector, i, s int, heal bool)           // the end of that
+	link   func(w *sim.World, from, to sim.NodeID, amount int64, begins bool) (changed bool)
+}
+
+// hits is what a kind of fault hits.
+type hits uint8
+
+const (
+	process hits = iota // of servers; a restart or a resume undoes it
+	machine             // clock or disk of a server
+	links
+)
+
+// Setting is how one kind of fault is drawn. A zero field means the kind's own; a share
+// (PPM) below zero means never.
+type Setting struct {
+	OnPPM  int64 // how often a seed has the kind at all
+	Most   int64 // and how many faults it then has, at most, in 4 s
+	AllPPM int64 // how often a fault of a process hits every server at once
+	// How long. Each seed draws a least duration of its own for every kind, so that
+	// some seeds are stable for long and others never.
+	ForMin, ForMax time.Duration
+	// How bad, in the unit of the kind; either way where the sign matters.
+	AmountMin, AmountMax int64
+}
+
+const milli = time.Millisecond
+
+// All lists every kind of fault. Positions number the streams that a nemesis draws
+// from: a new kind goes to the end, or every seed changes its meaning.
+//
+// A seed that has everything finds less than seeds that each leave something out:
+// faults mask each other (Groce et al., Swarm testing, 2012). Hence OnPPM.
+var All = []Info{ //saros:constant the table of kinds
+	{Kind: Kill, Doc: "a process dies: its memory is lost, the page cache stays; it restarts later",
+		hits: process, stormy: true,
+		setting: Setting{OnPPM: 750_000, Most: 5, AllPPM: 100_000, ForMin: 20 * milli, ForMax: 1000 * milli},
+		draw:    (*nemesis).process, strike: (*Injector).kill, undo: (*Injector).restart},
+	{Kind: PowerLoss, Doc: "a server loses power: memory, and a part of what was not synced; it restarts later",
+		hits: process, stormy: true,
+		setting: Setting{OnPPM: 500_000, Most: 2, AllPPM: 400_000, ForMin: 20 * milli, ForMax: 1000 * milli},
+		draw:    (*nemesis).process, strike: (*Injector).powerLoss, undo: (*Injector).restart},
+	{Kind: Pause, Doc: "a process stops for a while and keeps everything but the time",
+		hits: process, stormy: true,
+		setting: Setting{OnPPM: 550_000, Most: 2, ForMin: 50 * milli, ForMax: 2000 * milli},
+		draw:    (*nemesis).process, strike: (*Injector).pause, undo: (*Injector).resume},
+	{Kind: Partition, Doc: "two sides of the network cannot reach each other",
+		hits: links, stormy: true,
+		setting: Setting{OnPPM: 700_000, Most: 3, ForMin: 100 * milli, ForMax: 2000 * milli},
+		draw:    (*nemesis).partition, link: cut},
+	{Kind: OneWay, Doc: "one side cannot reach the other, which still reaches it",
+		hits: links, stormy: true,
+		setting: Setting{OnPPM: 500_000, Most: 2, ForMin: 100 * milli, ForMax: 2000 * milli},
+		draw:    (*nemesis).cutOneWay, link: cut},
+	{Kind: Delay, Doc: "messages take a multiple of their time", Amount: "a factor",
+		hits: links, allowed: [2]int64{2, MaxFactor},
+		setting: Setting{OnPPM: 550_000, Most: 2, ForMin: 50 * milli, ForMax: 500 * milli, AmountMin: 5, AmountMax: 40},
+		draw:    (*nemesis).burst,
+		link: disturb(func(amount int64) sim.Disturbance {
+			return sim.Disturbance{DelayFactor: amount}
+		})},
+	{Kind: Tail, Doc: "more messages than usual are in the heavy tail of delays", Amount: "parts per million",
+		hits: links, allowed: [2]int64{1, million},
+		setting: Setting{OnPPM: 600_000, Most: 2, ForMin: 200 * milli, ForMax: 2000 * milli, AmountMin: 50_000, AmountMax: 150_000},
+		draw:    (*nemesis).disturb,
+		link: disturb(func(amount int64) sim.Disturbance {
+			return sim.Disturbance{TailPPM: amount}
+		})},
+	{Kind: Loss, Doc: "a share of the messages is lost", Amount: "parts per million",
+		hits: links, allowed: [2]int64{1, million},
+		setting: Setting{OnPPM: 500_000, Most: 2, AllPPM: 400_000, ForMin: 200 * milli, ForMax: 2000 * milli, AmountMin: 10_000, AmountMax: 300_000},
+		draw:    (*nemesis).disturb,
+		link: disturb(func(amount int64) sim.Disturbance {
+			return sim.Disturbance{LossPPM: amount}
+		})},
+	{Kind: Duplicate, Doc: "a share of the messages arrives twice", Amount: "parts per million",
+		hits: links, allowed: [2]int64{1, million},
+		setting: Setting{OnPPM: 600_000, Most: 1, ForMin: 200 * milli, ForMax: 2000 * milli, AmountMin: 50_000, AmountMax: 500_000},
+		draw:    (*nemesis).disturb,
+		link: disturb(func(amount int64) sim.Disturbance {
+			return sim.Disturbance{DuplicatePPM: amount}
+		})},
+	{Kind: ClockStep, Doc: "the time of day jumps, and jumps back in the end", Amount: "nanoseconds other than 0",
+		hits: machine, allowed: [2]int64{-MaxTime, MaxTime},
+		setting: Setting{OnPPM: 500_000, Most: 2, ForMin: 100 * milli, ForMax: 2000 * milli, AmountMin: int64(200 * milli), AmountMax: int64(10_000 * milli)},
+		draw:    (*nemesis).signedAmount, strike: (*Injector).stepClock, undo: (*Injector).stepBack},
+	{Kind: ClockDrift, Doc: "the clocks of a server run fast or slow", Amount: "parts per million other than 0",
+		hits: machine, allowed: [2]int64{-MaxDriftPPM, MaxDriftPPM},
+		setting: Setting{OnPPM: 500_000, Most: 2, ForMin: 100 * milli, ForMax: 2000 * milli, AmountMin: 50, AmountMax: 1000},
+		draw:    (*nemesis).steadyAmount, strike: (*Injector).driftClock, undo: (*Injector).driftBack},
+}
+
+// index is the position of k in All, -1 if there is no such kind.
+func (k Kind) index() int {
+	for i := range All {
+		if All[i].Kind == k {
+			return i
+		}
+	}
+	return -1
+}
+
+// with fills in what is zero.
+func (s Setting) with(d Setting) Setting {
+	def(&s.OnPPM, d.OnPPM)
+	def(&s.Most, d.Most)
+	def(&s.AllPPM, d.AllPPM)
+	def(&s.ForMin, d.ForMin)
+	def(&s.ForMax, max(s.ForMin, d.ForMax))
+	def(&s.AmountMin, d.AmountMin)
+	def(&s.AmountMax, max(s.AmountMin, d.AmountMax))
+	return s
+}
+
+// What kinds do to links.
+
+func cut(w *sim.World, from, to sim.NodeID, _ int64, begins bool) bool {
+	if begins {
+		return w.Cut(from, to)
+	}
+	return w.Mend(from, to)
+}
+
+func disturb(of func(amount int64) sim.Disturbance) func(*sim.World, sim.NodeID, sim.NodeID, int64, bool) bool {
+	return func(w *sim.World, from, to sim.NodeID, amount int64, begins bool) bool {
+		if begins {
+			return w.Disturb(from, to, of(amount))
+		}
+		return w.Calm(from, to, of(amount))
+	}
+}
