@@ -12,6 +12,7 @@ const (
 	StepSend    Step = iota + 1 // a frame of some kind left
 	StepSync                    // a sync was submitted to the disk
 	StepDurable                 // a sync ended: its data is durable
+	StepWrite                   // an append or a write was submitted to the disk
 )
 
 type watch struct {

@@ -173,6 +173,9 @@ func (d *disk) submit(at Time, o diskOp) {
 	if o.op == OpSync && r.err == nil {
 		w.notice(d.n, at, StepSync, 0)
 	}
+	if o.op == OpAppend || o.op == OpWrite {
+		w.notice(d.n, at, StepWrite, 0)
+	}
 }
 
 func (d *disk) latency(o diskOp, draw *draws) time.Duration {

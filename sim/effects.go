@@ -78,7 +78,11 @@ func (w *World) release(n *node) {
 
 // depart is the moment at which a frame leaves.
 func (w *World) depart(n *node, at Time, to NodeID, kind Kind, frame []byte) {
-	w.send(n, at, to, kind, frame)
+	if n.adversary != nil {
+		w.lie(n, at, to, kind, frame)
+	} else {
+		w.send(n, at, to, kind, frame)
+	}
 	w.notice(n, at, StepSend, kind)
 }
 
@@ -86,7 +90,7 @@ func (w *World) effectIO(n *node, o diskOp) {
 	if n.mute {
 		return
 	}
-	n.cpu = n.cpu.Add(w.opts.CPU.Effect)
+	n.work(w.opts.CPU.Effect)
 	if w.mustHold(n) {
 		h := n.hold()
 		h.io, h.op = true, o
@@ -103,7 +107,7 @@ func (n *node) Self() NodeID             { return n.id }
 func (n *node) Monotonic() time.Duration { return n.clock.at(n.cpu) }
 func (n *node) Wall() Wall               { return n.clock.read(n.cpu) }
 func (n *node) Disk() Disk               { return &n.disk }
-func (n *node) Spend(d time.Duration)    { n.cpu = n.cpu.Add(max(d, 0)) }
+func (n *node) Spend(d time.Duration)    { n.work(max(d, 0)) }
 
 func (n *node) Send(to NodeID, kind Kind, frame []byte) {
 	w := n.w
@@ -111,7 +115,7 @@ func (n *node) Send(to NodeID, kind Kind, frame []byte) {
 		return
 	}
 	w.admit(n, to, frame)
-	n.cpu = n.cpu.Add(w.opts.CPU.Effect)
+	n.work(w.opts.CPU.Effect)
 	if w.mustHold(n) {
 		h := n.hold()
 		h.to, h.kind = to, kind

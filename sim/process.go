@@ -41,6 +41,13 @@ type node struct {
 	rands    uint32 // occurrence of ChooseRand
 	observed [maxFields]int64
 	watches  []watch
+
+	slow      int64  // factor of all CPU work; 0 and 1: none
+	memory    int64  // bytes that the process has charged
+	budget    int64  // and how many it may; 0: any
+	version   uint32 // how often the node got another program
+	adversary Adversary
+	lies      uint32 // occurrence of ChooseLie
 }
 
 func (n *node) reset(w *World, id NodeID, name string) {
@@ -56,6 +63,7 @@ func (n *node) reset(w *World, id NodeID, name string) {
 	n.ties, n.rands = 0, 0
 	n.observed = [maxFields]int64{}
 	n.watches = n.watches[:0]
+	n.slow, n.memory, n.budget, n.version, n.adversary, n.lies = 0, 0, w.opts.Memory, 0, nil, 0
 	n.disk.reset(w, n, w.opts.Disk)
 	o := w.opts.Clock
 	n.clock = clock{bound: o.Bound}
@@ -89,6 +97,11 @@ func (w *World) tieOf(n *node) uint64 {
 // serve lets the node handle ev, now or when it is free.
 func (w *World) serve(n *node, ev event) {
 	if n.paused || n.busy > w.now || n.head < len(n.inbox) || n.heldFrom < len(n.held) {
+		if most := w.opts.CPU.Queue; most > 0 && ev.what == evFrame && len(n.inbox)-n.head >= most {
+			w.record(TraceLost, n.id, ev.from, ev.kind, lostFull, nil)
+			w.frames.drop(ev.arg, ev.size)
+			return
+		}
 		n.inbox, n.head = enqueue(n.inbox, n.head, ev)
 		w.wake(n)
 		return
@@ -134,7 +147,8 @@ func (w *World) serveNext(n *node) {
 // handle runs the machine's handler for ev.
 func (w *World) handle(n *node, ev event) {
 	w.current = n
-	n.cpu = w.now.Add(w.opts.CPU.Handler)
+	n.cpu = w.now
+	n.work(w.opts.CPU.Handler)
 	switch ev.what {
 	case evFrame:
 		frame := w.frames.get(ev.arg, ev.size)
@@ -223,7 +237,8 @@ func (w *World) Restart(id NodeID) bool {
 	w.record(TraceBoot, id, 0, 0, uint64(n.incarnation), nil)
 	before := w.current
 	w.current = n
-	n.cpu = w.now.Add(w.opts.CPU.Handler)
+	n.cpu = w.now
+	n.work(w.opts.CPU.Handler)
 	n.machine.Boot(n)
 	w.handled(n)
 	w.current = before
@@ -276,6 +291,7 @@ func (w *World) down(n *node) {
 		n.timers[i] = timer{entry: n.timers[i].entry}
 	}
 	n.observed = [maxFields]int64{}
+	n.memory = 0
 	n.machine = nil
 }
 

@@ -23,6 +23,8 @@ const (
 	purposeClient
 	purposeNemesis
 	purposeWorld
+	purposeBuggify
+	purposeAdversary
 )
 
 func stream(purpose, a, b uint64) Stream { return Stream(purpose<<48 | a<<24 | b) }
@@ -47,6 +49,15 @@ func NemesisStream(i int) Stream { return stream(purposeNemesis, uint64(i), 0) }
 // WorldStream orders the interventions of a plan.
 const WorldStream = Stream(purposeWorld << 48)
 
+// BuggifyStream is the stream of a Buggify point, given by a hash of its name, on a
+// node; on node 0, of whether the run has the point at all.
+func BuggifyStream(n NodeID, name uint64) Stream {
+	return Stream(purposeBuggify<<48 | uint64(n)<<32 | name>>32)
+}
+
+// AdversaryStream is the stream of the adversary of a node.
+func AdversaryStream(n NodeID) Stream { return stream(purposeAdversary, uint64(n), 0) }
+
 // Choice is what is being chosen. Choices of a message carry its Kind in the high
 // byte, so that a heartbeat less does not move the fate of the appends.
 type Choice uint16
@@ -67,11 +78,13 @@ const (
 	ChooseRand                    // Env.Rand, Client.Rand
 	ChooseBoot                    // a node's clock at the beginning
 	ChoosePlan                    // the nemesis' draws
+	ChooseBuggify                 // ppm: is a Buggify point active, does it fire?
+	ChooseLie                     // AdversaryEnv.Rand
 	chooseEnd
 )
 
 var choiceNames = [chooseEnd]string{"tie", "delay", "tail", "loss", "duplicate", "delay_copy", "tail_copy",
-	"tie_copy", "disk", "crash_mode", "crash", "rand", "boot", "plan"} //saros:constant names
+	"tie_copy", "disk", "crash_mode", "crash", "rand", "boot", "plan", "buggify", "lie"} //saros:constant names
 
 // String names the choice without the message kind.
 func (c Choice) String() string {

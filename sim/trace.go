@@ -31,13 +31,20 @@ const (
 	TraceCut
 	TraceMend
 	TraceDisturb
-	TraceClock // a clock was stepped or changed its rate
-	TraceStop  // client ended
+	TraceClock     // a clock was stepped or changed its rate
+	TraceStop      // client ended
+	TraceSpeed     // a node's CPU became slow or quick; Arg: factor
+	TraceMemory    // a node's memory budget changed; Arg: bytes
+	TraceUpgrade   // a node gets another program at its next boot; Arg: how often it has by now
+	TraceBuggify   // a Buggify point fired; Bytes: its name
+	TraceAdversary // an adversary came between a node and the network (Arg 1) or left (0)
+	TraceLie       // a frame went to the adversary instead; From: its receiver; Arg: how many frames it made of it
 	traceEnd
 )
 
 var traceNames = [traceEnd]string{"none", "boot", "start", "deliver", "lost", "duplicate", "timer", "wake", "io", "done",
-	"kill", "power_loss", "pause", "resume", "halt", "cut", "mend", "disturb", "clock", "stop"} //saros:constant names
+	"kill", "power_loss", "pause", "resume", "halt", "cut", "mend", "disturb", "clock", "stop",
+	"speed", "memory", "upgrade", "buggify", "adversary", "lie"} //saros:constant names
 
 // String names the type as traces do.
 func (t TraceType) String() string {
@@ -52,9 +59,10 @@ const (
 	lostLoss = iota
 	lostCut
 	lostDown
+	lostFull
 )
 
-var lostNames = [...]string{"loss", "partition", "down"} //saros:constant names
+var lostNames = [...]string{"loss", "partition", "down", "run queue full"} //saros:constant names
 
 // TraceLine is one line of a trace. Bytes are valid during the call only.
 type TraceLine struct {
@@ -142,7 +150,13 @@ func (l *TraceLine) AppendJSON(b []byte, names []string, v *Vocabulary) []byte {
 		num("failed", int64(l.Arg))
 	case TraceBoot:
 		num("incarnation", int64(l.Arg))
-	case TraceClock:
+	case TraceBuggify:
+		str("point", string(l.Bytes))
+	case TraceLie:
+		str("to", nameOf(names, int(l.From)))
+		str("kind", v.KindName(l.Kind))
+		num("frames", int64(l.Arg))
+	case TraceClock, TraceSpeed, TraceMemory, TraceUpgrade, TraceAdversary:
 		num("arg", int64(l.Arg))
 	}
 	str("digest", l.Digest.String())

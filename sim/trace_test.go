@@ -40,13 +40,21 @@ var keysOf = map[TraceType]string{
 	TraceDisturb:   "event at_ns type node from arg digest",
 	TraceClock:     "event at_ns type node arg digest",
 	TraceStop:      "event at_ns type node digest",
+	TraceSpeed:     "event at_ns type node arg digest",
+	TraceMemory:    "event at_ns type node arg digest",
+	TraceUpgrade:   "event at_ns type node arg digest",
+	TraceBuggify:   "event at_ns type node point digest",
+	TraceAdversary: "event at_ns type node arg digest",
+	TraceLie:       "event at_ns type node to kind frames digest",
 }
 
 // Every line of a trace is one object of JSON, with the keys of its type in their
 // order, integers that are integers, and a digest of 16 hexadecimal digits.
 func TestTraceIsJSON(t *testing.T) {
 	t.Parallel()
-	w := New(seeded(rough, 2))
+	o := seeded(rough, 2)
+	o.Buggify = true
+	w := New(o)
 	seen := map[TraceType]int{}
 	hex16 := regexp.MustCompile(`^[0-9a-f]{16}$`)
 	last := uint64(0)
@@ -108,7 +116,19 @@ func TestTraceIsJSON(t *testing.T) {
 		w.Disturb(1, 2, Disturbance{DelayFactor: 1 << 30, LossPPM: million, DuplicatePPM: million, TailPPM: million})
 		w.StepClock(1, -time.Hour)
 		w.SetDrift(1, -7)
+		w.Slow(1, 2)
+		w.SetMemory(1, 1<<40)
+		w.Upgrade(1, w.nodes[1].boot)
+		w.SetAdversary(2, Withhold{PPM: 500_000})
 	})
+	buggy := w.AddNode("uranus", func(uint32) Machine {
+		return soon(func(env Env) {
+			for i := range 20 {
+				env.Buggify(fmt.Sprint("point", i))
+			}
+		})
+	})
+	assert.Equal(t, NodeID(5), buggy)
 	w.At(Time(8*time.Millisecond), func() {
 		w.Calm(1, 2, Disturbance{DelayFactor: 1 << 30, LossPPM: million, DuplicatePPM: million, TailPPM: million})
 		w.Disturb(1, 2, Disturbance{DuplicatePPM: million})

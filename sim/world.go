@@ -15,6 +15,8 @@ type Options struct {
 	Disk    DiskOptions
 	Clock   ClockOptions
 	CPU     CPUOptions
+	Memory  int64 // bytes that each node's process may charge (Env.Memory); 0: any
+	Buggify bool  // whether Env.Buggify ever fires
 }
 
 // CPUOptions are the costs of a node's work. A node serves one event at a time; what
@@ -22,6 +24,7 @@ type Options struct {
 type CPUOptions struct {
 	Handler time.Duration // per event served
 	Effect  time.Duration // per frame sent and per disk operation
+	Queue   int           // frames that find so many events waiting are dropped; 0: no bound
 }
 
 // World is one simulated run: its event queue, nodes, network, disks, clocks. It is
@@ -54,6 +57,13 @@ type World struct {
 	current    *node // whose handler runs
 	halted     uint64
 
+	points  []Point // of Buggify
+	pointAt map[string]int
+	calls   map[buggifyCall]uint32 // occurrence of ChooseBuggify
+	named   []byte
+	liar    liar
+	lied    []byte
+
 	// Budget is how many events the run may have; 0: MaxEvents.
 	Budget uint64
 	// Trace, when set, is shown every line of the trace. It must not call the World.
@@ -77,7 +87,7 @@ type Violation struct {
 
 // New makes a World.
 func New(o Options) *World {
-	w := &World{sometimes: make(map[string]uint64)}
+	w := &World{sometimes: make(map[string]uint64), pointAt: make(map[string]int), calls: make(map[buggifyCall]uint32)}
 	w.Reset(o)
 	return w
 }
@@ -106,6 +116,9 @@ func (w *World) Reset(o Options) {
 	w.digest, w.events, w.halted = Digest(mix(o.Seed)), 0, 0
 	w.violations = w.violations[:0]
 	clear(w.sometimes)
+	w.points = w.points[:0]
+	clear(w.pointAt)
+	clear(w.calls)
 	w.current = nil
 	w.Trace, w.After, w.OnHalt, w.PanicStack, w.Budget = nil, nil, nil, nil, 0
 }

@@ -149,6 +149,9 @@ func (a *actor) Always(cond bool, name string) {
 	}
 }
 
+func (a *actor) Memory(int64)        {}
+func (a *actor) Buggify(string) bool { return false }
+
 func (a *actor) Sometimes(cond bool, name string) {
 	if cond {
 		a.s.reached[name]++

@@ -275,7 +275,10 @@ type fakeEnv struct {
 
 func newFakeEnv(d *fakeDisk) *fakeEnv { return &fakeEnv{disk: d, reached: map[string]int{}} }
 
-func (e *fakeEnv) Disk() sim.Disk { return e.disk }
+func (e *fakeEnv) Disk() sim.Disk      { return e.disk }
+func (e *fakeEnv) Memory(int64)        {}
+func (e *fakeEnv) Buggify(string) bool { return false }
+
 func (e *fakeEnv) Sometimes(cond bool, name string) {
 	if cond {
 		e.reached[name]++

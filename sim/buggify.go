@@ -1,0 +1,62 @@
+package sim
+
+// Buggify points are places where a program's author asks the simulator to make life
+// hard: a batch cut short, a timeout that is short, a rare branch (Zhou et al.,
+// FoundationDB, SIGMOD 2021). In each run a point is active with a probability of 1/4,
+// and an active one fires at one call of four. Its choices hang on its name and on the
+// node, so that a new point moves no other.
+
+const buggifyPPM = million / 4
+
+// Point is what became of a Buggify point in a run.
+type Point struct {
+	Name   string
+	Active bool
+	Fired  uint64
+}
+
+type buggifyCall struct {
+	point int
+	node  NodeID
+}
+
+// Buggify implements Env.
+func (n *node) Buggify(name string) bool { return n.w.opts.Buggify && n.w.buggify(n, name) }
+
+func (w *World) buggify(n *node, name string) bool {
+	i, known := w.pointAt[name]
+	d := Digest(0)
+	for j := range len(name) {
+		d = d.Word(uint64(name[j]))
+	}
+	hash := uint64(d)
+	if !known {
+		i = len(w.points)
+		w.pointAt[name] = i
+		active := w.decide(BuggifyStream(0, hash), ChooseBuggify, 0, million) < buggifyPPM
+		w.points = append(w.points, Point{Name: name, Active: active})
+	}
+	p := &w.points[i]
+	if !p.Active {
+		return false
+	}
+	call := buggifyCall{i, n.id}
+	occurrence := w.calls[call]
+	w.calls[call] = occurrence + 1
+	if w.decide(BuggifyStream(n.id, hash), ChooseBuggify, occurrence, million) >= buggifyPPM {
+		return false
+	}
+	p.Fired++
+	w.named = append(w.named[:0], name...)
+	w.record(TraceBuggify, n.id, 0, 0, 0, w.named)
+	return true
+}
+
+// decide makes one choice that is too rare to be worth more than a call.
+func (w *World) decide(s Stream, c Choice, n uint32, bound uint64) uint64 {
+	return w.Decider().Decide(s, c, n, bound)
+}
+
+// Points lists the Buggify points that the run came by, in the order in which it did.
+// The caller must not keep it beyond the next Reset.
+func (w *World) Points() []Point { return w.points }
