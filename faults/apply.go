@@ -55,6 +55,10 @@ type owner struct {
 	until sim.Time
 	power bool // the server is without power, not only its process dead
 	drift int64
+	liars int   // faults that lie in force
+	loop  bool  // every boot is killed
+	tight int   // memory faults in force
+	had   int64 // memory budget before them
 }
 
 // Strike is a fault that changed something.
@@ -279,6 +283,7 @@ func (in *Injector) took(i, s int, changed bool) (bool, bool) {
 }
 
 func (in *Injector) restart(i, s int, heal bool) {
+	in.owner[s].loop = in.owner[s].loop && in.p.Faults[i].Kind != CrashLoop
 	if o := &in.owner[s]; !heal && o.fault == i+1 { // no other fault took it over
 		o.release()
 		in.w.Restart(in.t.Servers[s-1])
@@ -302,7 +307,7 @@ func (in *Injector) powerLoss(i, s int) (open, changed bool) {
 	f, id, o := &in.p.Faults[i], in.t.Servers[s-1], &in.owner[s]
 	until := in.until(f)
 	if in.w.Up(id) {
-		*o = owner{drift: o.drift}
+		o.release()
 	}
 	if !o.power {
 		in.w.PowerLoss(id)
@@ -320,6 +325,88 @@ func (o *owner) take(i int, until sim.Time, power bool) {
 }
 
 func (o *owner) release() { o.fault, o.until, o.power = 0, 0, false }
+
+// crashLoop kills a server, lets it restart at once, and kills it again at its first
+// write, until the fault ends.
+func (in *Injector) crashLoop(i, s int) (open, changed bool) {
+	if in.owner[s].loop {
+		return false, false // one at a time
+	}
+	open, changed = in.kill(i, s)
+	if changed {
+		in.owner[s].loop = true
+		in.loopOnce(i, s)
+	}
+	return open, changed
+}
+
+const loopPause = 10 * time.Millisecond // between a crash and the restart
+
+func (in *Injector) loopOnce(i, s int) {
+	id := in.t.Servers[s-1]
+	mine := func() bool { return !in.healed && in.state[i].open && in.owner[s].fault == i+1 }
+	in.w.At(in.w.Now().Add(loopPause), func() {
+		if !mine() {
+			return
+		}
+		in.w.Watch(id, sim.StepWrite, 0, 1, func() {
+			if mine() && in.w.Kill(id) {
+				in.loopOnce(i, s)
+			}
+		})
+		in.w.Restart(id)
+	})
+}
+
+// Faults of resources.
+
+func (in *Injector) slow(i, s int) (open, changed bool) {
+	changed = in.w.Slow(in.t.Servers[s-1], in.p.Faults[i].Amount)
+	return changed, changed
+}
+
+func (in *Injector) quicken(i, s int, _ bool) { in.w.Quicken(in.t.Servers[s-1], in.p.Faults[i].Amount) }
+
+func (in *Injector) shrinkMemory(i, s int) (open, changed bool) {
+	o, id := &in.owner[s], in.t.Servers[s-1]
+	if o.tight > 0 {
+		return false, false // one at a time
+	}
+	o.had = in.w.MemoryBudget(id)
+	changed = in.w.SetMemory(id, in.p.Faults[i].Amount)
+	if changed {
+		o.tight++
+	}
+	return changed, changed
+}
+
+// growMemory gives the memory back, and restarts a process that was killed for want of it.
+func (in *Injector) growMemory(_, s int, heal bool) {
+	o, id := &in.owner[s], in.t.Servers[s-1]
+	o.tight--
+	in.w.SetMemory(id, o.had)
+	if !heal && o.fault == 0 {
+		in.w.Restart(id)
+	}
+}
+
+// Liars.
+
+func lies(adversary func(ppm uint64) sim.Adversary) func(*Injector, int, int) (bool, bool) {
+	return func(in *Injector, i, s int) (open, changed bool) {
+		if in.owner[s].liars > 0 {
+			return false, false // one adversary at a time
+		}
+		in.owner[s].liars++
+		in.w.SetAdversary(in.t.Servers[s-1], adversary(uint64(in.p.Faults[i].Amount)))
+		return true, true
+	}
+}
+
+func (in *Injector) honest(_, s int, _ bool) {
+	in.owner[s].liars--
+	in.w.SetAdversary(in.t.Servers[s-1], nil)
+}
 
 // Faults of clocks.
 

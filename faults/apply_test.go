@@ -679,7 +679,7 @@ func TestEveryKindFires(t *testing.T) {
 		o.Seed = seed
 		b := newBench(5, o)
 		b.t.Leader = func() sim.NodeID { return 1 }
-		p := Draw(b.w.Decider(), Profile{AimKinds: aims}, 5)
+		p := Draw(b.w.Decider(), Profile{AimKinds: aims, Model: Model{Failures: Byzantine}}, 5)
 		in := Apply(b.w, p, b.t)
 		b.w.Run(sim.Time(p.Heal+100*ms), nil)
 		b.w.Stop()

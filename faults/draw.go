@@ -21,6 +21,8 @@ type Profile struct {
 	Heal sim.Time // when all faults end; To
 	Rate int64    // how many faults, in percent of the usual (some 10 in 4 s); 100
 
+	Model Model
+
 	Of map[Kind]Setting // how single kinds are drawn
 
 	// Whom.
@@ -81,28 +83,40 @@ func Draw(d sim.Decider, p Profile, servers int) Plan {
 	n := nemesis{p: p.withDefaults(), n: servers, faults: make([]Fault, 0, 16)}
 	closest, least := -1, int64(0)
 	for k := range All {
-		if p.allows(All[k].Kind) {
+		if p.allows(&All[k]) {
 			if miss := n.begin(d, k); closest < 0 || miss < least {
 				closest, least = k, miss
 			}
 		}
 	}
 	for k := range All {
-		if p.allows(All[k].Kind) && (n.begin(d, k) < 0 || k == closest) {
+		if p.allows(&All[k]) && (n.begin(d, k) < 0 || k == closest) {
 			n.draw(k)
 		}
 	}
 	slices.SortStableFunc(n.faults, func(a, b Fault) int { return cmp.Compare(a.At, b.At) })
 	n.source = sim.Source{D: d, S: sim.NemesisStream(0), C: sim.ChoosePlan}
-	core := n.core()
+	heal, core := n.apply(p.Model)
 	if len(n.faults) > 0 && !slices.ContainsFunc(n.faults, Fault.certain) {
 		n.settle(&n.faults[0])
 	}
-	return Plan{Schema: Schema, Faults: n.faults, Heal: int64(n.p.Heal), Core: core}
+	return Plan{Schema: Schema, Faults: n.faults, Heal: heal, Core: core}
 }
 
 // allows tells whether a kind may be drawn.
-func (p *Profile) allows(k Kind) bool { return p.Kinds == nil || slices.Contains(p.Kinds, k) }
+func (p *Profile) allows(info *Info) bool {
+	return p.Model.admits(info) && (p.Kinds == nil || slices.Contains(p.Kinds, info.Kind))
+}
+
+// Drawn lists the kinds that may be drawn, in the order of All.
+func (p Profile) Drawn() (kinds []Kind) {
+	for k := range All {
+		if p.allows(&All[k]) {
+			kinds = append(kinds, All[k].Kind)
+		}
+	}
+	return kinds
+}
 
 // begin takes up the stream of a kind. Below zero the seed has the kind; the nearer to
 // it, the closer it came.
@@ -181,7 +195,21 @@ func (n *nemesis) signedAmount(f *Fault, s Setting) {
 	f.Amount = n.signed(n.span(s.AmountMin, s.AmountMax))
 }
 
-// steadyAmount is the same for a fault that may last from the beginning to the heal.
+// plain draws a server and how badly it is hit.
+func (n *nemesis) plain(f *Fault, s Setting) {
+	f.Node = n.server()
+	if s.AmountMax > 0 {
+		f.Amount = n.span(s.AmountMin, s.AmountMax)
+	}
+}
+
+// steadyPlain is the same for a fault that may last from the beginning to the heal.
+func (n *nemesis) steadyPlain(f *Fault, s Setting) {
+	n.plain(f, s)
+	n.steady(f)
+}
+
+// steadyAmount is signedAmount for a fault that may last from the beginning to the heal.
 func (n *nemesis) steadyAmount(f *Fault, s Setting) {
 	n.signedAmount(f, s)
 	n.steady(f)
@@ -327,14 +355,19 @@ func (n *nemesis) core() []int {
 	if !partial || majority == n.n {
 		return nil
 	}
-	// Selection sampling (Knuth, Algorithm 3.4.2S): ascending, every set as likely.
-	core := make([]int, 0, size)
-	for s := 1; len(core) < size; s++ {
-		if n.below(int64(n.n-s+1)) < int64(size-len(core)) {
-			core = append(core, s)
+	return n.some(size)
+}
+
+// some draws so many servers, ascending; every set is as likely (selection sampling,
+// Knuth, Algorithm 3.4.2S).
+func (n *nemesis) some(size int) []int {
+	set := make([]int, 0, size)
+	for s := 1; len(set) < size; s++ {
+		if n.below(int64(n.n-s+1)) < int64(size-len(set)) {
+			set = append(set, s)
 		}
 	}
-	return core
+	return set
 }
 
 // Small draws.

@@ -78,7 +78,7 @@ func TestDrawWithoutAKind(t *testing.T) {
 func TestDrawOneKind(t *testing.T) {
 	for _, info := range All {
 		for seed := range uint64(50) {
-			p := Draw(sim.Keyed{Seed: seed}, Profile{Kinds: []Kind{info.Kind}}, 3)
+			p := Draw(sim.Keyed{Seed: seed}, Profile{Kinds: []Kind{info.Kind}, Model: Model{Failures: Byzantine}}, 3)
 			if len(p.Faults) == 0 {
 				t.Fatalf("seed %d: no %s", seed, info.Kind)
 			}
@@ -163,8 +163,8 @@ func TestDrawDistribution(t *testing.T) {
 	for _, info := range All {
 		share := 100 * on[info.Kind] / seeds
 		t.Logf("%-12s on in %d %% of the seeds, %d faults", info.Kind, share, count[info.Kind])
-		if share < 45 || share > 80 {
-			t.Errorf("%s is on in %d %% of the seeds", info.Kind, share)
+		if want := info.setting.OnPPM / 10_000; info.lies != (share == 0) || !info.lies && (int64(share) < want-4 || int64(share) > want+4) {
+			t.Errorf("%s is on in %d %% of the seeds, want %d", info.Kind, share, want)
 		}
 	}
 	power := 100 * count[PowerLoss] / (count[PowerLoss] + count[Kill])

@@ -22,6 +22,13 @@ const (
 	Duplicate  Kind = "duplicate"
 	ClockStep  Kind = "clock_step"
 	ClockDrift Kind = "clock_drift"
+	Slow       Kind = "slow"
+	CrashLoop  Kind = "crash_loop"
+	Memory     Kind = "memory"
+	Withhold   Kind = "withhold"
+	Flip       Kind = "flip"
+	Replay     Kind = "replay"
+	Equivocate Kind = "equivocate"
 )
 
 // Info is all that the package knows of a kind of fault: a new kind is one of these.
@@ -33,6 +40,10 @@ type Info struct {
 	hits    hits
 	allowed [2]int64 // Amount, least and greatest; 0 is never allowed
 	setting Setting  // how it is drawn, unless a Profile says otherwise
+	timing  bool     // it breaks the bounds of the synchronous model
+	stops   bool     // it stops a process; under crash-stop for good
+	lies    bool     // Byzantine
+	damages bool     // a server may lose what it had: only so many may be hit
 	stormy  bool     // some plans have four times as many
 	draw    func(n *nemesis, f *Fault, s Setting)
 
@@ -73,61 +84,89 @@ const milli = time.Millisecond
 // faults mask each other (Groce et al., Swarm testing, 2012). Hence OnPPM.
 var All = []Info{ //saros:constant the table of kinds
 	{Kind: Kill, Doc: "a process dies: its memory is lost, the page cache stays; it restarts later",
-		hits: process, stormy: true,
+		hits: process, stops: true, stormy: true,
 		setting: Setting{OnPPM: 750_000, Most: 5, AllPPM: 100_000, ForMin: 20 * milli, ForMax: 1000 * milli},
 		draw:    (*nemesis).process, strike: (*Injector).kill, undo: (*Injector).restart},
 	{Kind: PowerLoss, Doc: "a server loses power: memory, and a part of what was not synced; it restarts later",
-		hits: process, stormy: true,
+		hits: process, stops: true, stormy: true,
 		setting: Setting{OnPPM: 500_000, Most: 2, AllPPM: 400_000, ForMin: 20 * milli, ForMax: 1000 * milli},
 		draw:    (*nemesis).process, strike: (*Injector).powerLoss, undo: (*Injector).restart},
 	{Kind: Pause, Doc: "a process stops for a while and keeps everything but the time",
-		hits: process, stormy: true,
+		hits: process, timing: true, stormy: true,
 		setting: Setting{OnPPM: 550_000, Most: 2, ForMin: 50 * milli, ForMax: 2000 * milli},
 		draw:    (*nemesis).process, strike: (*Injector).pause, undo: (*Injector).resume},
 	{Kind: Partition, Doc: "two sides of the network cannot reach each other",
-		hits: links, stormy: true,
+		hits: links, timing: true, stormy: true,
 		setting: Setting{OnPPM: 700_000, Most: 3, ForMin: 100 * milli, ForMax: 2000 * milli},
 		draw:    (*nemesis).partition, link: cut},
 	{Kind: OneWay, Doc: "one side cannot reach the other, which still reaches it",
-		hits: links, stormy: true,
+		hits: links, timing: true, stormy: true,
 		setting: Setting{OnPPM: 500_000, Most: 2, ForMin: 100 * milli, ForMax: 2000 * milli},
 		draw:    (*nemesis).cutOneWay, link: cut},
 	{Kind: Delay, Doc: "messages take a multiple of their time", Amount: "a factor",
-		hits: links, allowed: [2]int64{2, MaxFactor},
+		hits: links, timing: true, allowed: [2]int64{2, MaxFactor},
 		setting: Setting{OnPPM: 550_000, Most: 2, ForMin: 50 * milli, ForMax: 500 * milli, AmountMin: 5, AmountMax: 40},
 		draw:    (*nemesis).burst,
 		link: disturb(func(amount int64) sim.Disturbance {
 			return sim.Disturbance{DelayFactor: amount}
 		})},
 	{Kind: Tail, Doc: "more messages than usual are in the heavy tail of delays", Amount: "parts per million",
-		hits: links, allowed: [2]int64{1, million},
+		hits: links, timing: true, allowed: [2]int64{1, million},
 		setting: Setting{OnPPM: 600_000, Most: 2, ForMin: 200 * milli, ForMax: 2000 * milli, AmountMin: 50_000, AmountMax: 150_000},
 		draw:    (*nemesis).disturb,
 		link: disturb(func(amount int64) sim.Disturbance {
 			return sim.Disturbance{TailPPM: amount}
 		})},
 	{Kind: Loss, Doc: "a share of the messages is lost", Amount: "parts per million",
-		hits: links, allowed: [2]int64{1, million},
+		hits: links, timing: true, allowed: [2]int64{1, million},
 		setting: Setting{OnPPM: 500_000, Most: 2, AllPPM: 400_000, ForMin: 200 * milli, ForMax: 2000 * milli, AmountMin: 10_000, AmountMax: 300_000},
 		draw:    (*nemesis).disturb,
 		link: disturb(func(amount int64) sim.Disturbance {
 			return sim.Disturbance{LossPPM: amount}
 		})},
 	{Kind: Duplicate, Doc: "a share of the messages arrives twice", Amount: "parts per million",
-		hits: links, allowed: [2]int64{1, million},
+		hits: links, timing: true, allowed: [2]int64{1, million},
 		setting: Setting{OnPPM: 600_000, Most: 1, ForMin: 200 * milli, ForMax: 2000 * milli, AmountMin: 50_000, AmountMax: 500_000},
 		draw:    (*nemesis).disturb,
 		link: disturb(func(amount int64) sim.Disturbance {
 			return sim.Disturbance{DuplicatePPM: amount}
 		})},
 	{Kind: ClockStep, Doc: "the time of day jumps, and jumps back in the end", Amount: "nanoseconds other than 0",
-		hits: machine, allowed: [2]int64{-MaxTime, MaxTime},
+		hits: machine, timing: true, allowed: [2]int64{-MaxTime, MaxTime},
 		setting: Setting{OnPPM: 500_000, Most: 2, ForMin: 100 * milli, ForMax: 2000 * milli, AmountMin: int64(200 * milli), AmountMax: int64(10_000 * milli)},
 		draw:    (*nemesis).signedAmount, strike: (*Injector).stepClock, undo: (*Injector).stepBack},
 	{Kind: ClockDrift, Doc: "the clocks of a server run fast or slow", Amount: "parts per million other than 0",
-		hits: machine, allowed: [2]int64{-MaxDriftPPM, MaxDriftPPM},
+		hits: machine, timing: true, allowed: [2]int64{-MaxDriftPPM, MaxDriftPPM},
 		setting: Setting{OnPPM: 500_000, Most: 2, ForMin: 100 * milli, ForMax: 2000 * milli, AmountMin: 50, AmountMax: 1000},
 		draw:    (*nemesis).steadyAmount, strike: (*Injector).driftClock, undo: (*Injector).driftBack},
+	{Kind: Slow, Doc: "a server computes a multiple of its time: gray failure", Amount: "a factor",
+		hits: machine, timing: true, allowed: [2]int64{2, 1000},
+		setting: Setting{OnPPM: 300_000, Most: 2, ForMin: 100 * milli, ForMax: 2000 * milli, AmountMin: 2, AmountMax: 20},
+		draw:    (*nemesis).steadyPlain, strike: (*Injector).slow, undo: (*Injector).quicken},
+	{Kind: CrashLoop, Doc: "a process dies again at its first write after every restart",
+		hits:    process,
+		setting: Setting{OnPPM: 150_000, Most: 1, ForMin: 50 * milli, ForMax: 1000 * milli},
+		draw:    (*nemesis).plain, strike: (*Injector).crashLoop, undo: (*Injector).restart},
+	{Kind: Memory, Doc: "a server has little memory: a process that holds more is killed", Amount: "bytes",
+		hits: machine, allowed: [2]int64{1, 1 << 50},
+		setting: Setting{OnPPM: 200_000, Most: 1, ForMin: 100 * milli, ForMax: 1000 * milli, AmountMin: 1 << 10, AmountMax: 64 << 10},
+		draw:    (*nemesis).plain, strike: (*Injector).shrinkMemory, undo: (*Injector).growMemory},
+	{Kind: Withhold, Doc: "a liar: a share of what a server sends is not sent", Amount: "parts per million",
+		hits: machine, lies: true, allowed: [2]int64{1, million},
+		setting: Setting{OnPPM: 500_000, Most: 1, ForMin: 500 * milli, ForMax: 4000 * milli, AmountMin: 100_000, AmountMax: million},
+		draw:    (*nemesis).plain, strike: lies(func(ppm uint64) sim.Adversary { return sim.Withhold{PPM: ppm} }), undo: (*Injector).honest},
+	{Kind: Flip, Doc: "a liar: in a share of what a server sends one bit is another", Amount: "parts per million",
+		hits: machine, lies: true, allowed: [2]int64{1, million},
+		setting: Setting{OnPPM: 500_000, Most: 1, ForMin: 500 * milli, ForMax: 4000 * milli, AmountMin: 10_000, AmountMax: 500_000},
+		draw:    (*nemesis).plain, strike: lies(func(ppm uint64) sim.Adversary { return sim.Flip{PPM: ppm} }), undo: (*Injector).honest},
+	{Kind: Replay, Doc: "a liar: a server sends old messages of its own again", Amount: "parts per million",
+		hits: machine, lies: true, allowed: [2]int64{1, million},
+		setting: Setting{OnPPM: 500_000, Most: 1, ForMin: 500 * milli, ForMax: 4000 * milli, AmountMin: 10_000, AmountMax: 500_000},
+		draw:    (*nemesis).plain, strike: lies(func(ppm uint64) sim.Adversary { return &sim.Replay{PPM: ppm} }), undo: (*Injector).honest},
+	{Kind: Equivocate, Doc: "a liar: a server tells each of its peers something else", Amount: "parts per million",
+		hits: machine, lies: true, allowed: [2]int64{1, million},
+		setting: Setting{OnPPM: 500_000, Most: 1, ForMin: 500 * milli, ForMax: 4000 * milli, AmountMin: 10_000, AmountMax: 500_000},
+		draw:    (*nemesis).plain, strike: lies(func(ppm uint64) sim.Adversary { return &sim.Equivocate{PPM: ppm} }), undo: (*Injector).honest},
 }
 
 // index is the position of k in All, -1 if there is no such kind.

@@ -26,7 +26,7 @@ func kvScenario(name, doc string, nodes int64) *Scenario {
 	return &Scenario{
 		Name: name,
 		Doc:  doc,
-		Params: []Param{
+		Params: append([]Param{
 			{"nodes", "servers", nodes, 1, 9},
 			{"clients", "clients, each with one operation at a time", 5, 1, 64},
 			{"registers", "keys that are read, written, swapped and deleted", 4, 0, 1000},
@@ -36,7 +36,7 @@ func kvScenario(name, doc string, nodes int64) *Scenario {
 			{"bound_ms", "how soon after the heal all clients must have come to an end", 5000, 1, 3_600_000},
 			{"perfect", "1 for a world without noise: no loss, no duplicates, no heavy tail, quick disks, true clocks", 0, 0, 1},
 			{"faults", "how many faults, in percent of the usual; 0 for none", 100, 0, 1000},
-		},
+		}, modelParams()...),
 		Checks: []Check{
 			{"linearizability", "what clients saw is what one copy, serving one operation at a time, could have answered"},
 			{"election_safety", "at most one leader a term"},
@@ -138,7 +138,7 @@ func (s *kvSystem) options(seed uint64) sim.Options {
 			Link: sim.LinkOptions{Min: 200 * time.Microsecond, Mean: 800 * time.Microsecond, TailFactor: 60},
 			Disk: sim.DiskOptions{Sync: 100 * time.Microsecond}}
 	}
-	return sim.Options{
+	o := sim.Options{
 		Seed: seed,
 		// Delays are heavy-tailed and drawn for each message: that, more than the mean,
 		// decides what a run can find.
@@ -150,6 +150,10 @@ func (s *kvSystem) options(seed uint64) sim.Options {
 		Clock: sim.ClockOptions{OffsetMax: 50 * time.Millisecond, DriftMaxPPM: 50, Bound: 60 * time.Millisecond},
 		CPU:   sim.CPUOptions{Handler: 2 * time.Microsecond, Effect: 1 * time.Microsecond},
 	}
+	if s.params.Model().Timing == faults.Synchronous {
+		o.Link.TailPPM, o.Link.LossPPM, o.Link.Max = 0, 0, 10*time.Millisecond
+	}
+	return o
 }
 
 func (s *kvSystem) build(w *sim.World) {
@@ -239,6 +243,7 @@ func (s *kvSystem) drawFrom() faults.Profile {
 			faults.PowerLoss: {ForMin: time.Millisecond},
 		},
 		Rate:     s.params["faults"],
+		Model:    s.params.Model(),
 		AimKinds: []string{"vote_reply", "append_reply", "append", "vote", "reply"},
 	}
 	if p.Rate == 0 {

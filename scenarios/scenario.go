@@ -1,6 +1,7 @@
 package scenarios
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -27,6 +28,21 @@ type Param struct {
 	Name              string
 	Doc               string
 	Default, Min, Max int64
+}
+
+// modelParams are the parameters of every scenario that choose its system model
+// (faults.Model).
+func modelParams() []Param {
+	return []Param{
+		{"timing", "0: partially synchronous, 1: synchronous, 2: asynchronous (--model)", 0, 0, 2},
+		{"failures", "0: crash-recovery, 1: crash-stop, 2: Byzantine (--failures)", 0, 0, 2},
+		{"unbounded", "1: more servers may be bad than a correct system must survive (--unbounded)", 0, 0, 1},
+	}
+}
+
+// Model is the system model that the parameters choose.
+func (p Params) Model() faults.Model {
+	return faults.Model{Timing: faults.Timing(p["timing"]), Failures: faults.Failures(p["failures"]), Unbounded: p["unbounded"] == 1}
 }
 
 // Check is a property that a scenario judges.
@@ -189,6 +205,9 @@ func NewRunner(s *Scenario, mutant string, set Params) (*Runner, error) {
 	return r, nil
 }
 
+// Kinds lists the kinds of faults that a seed may have.
+func (r *Runner) Kinds() []faults.Kind { return r.system.profile().Drawn() }
+
 // CheckPlan tells whether a plan can be carried out in this scenario.
 func (r *Runner) CheckPlan(p faults.Plan) error {
 	r.world.Reset(r.system.options(0))
@@ -205,6 +224,9 @@ func (r *Runner) Run(o Options) Result {
 	s.build(w)
 	w.Trace, w.After = o.Trace, s.after
 	w.OnHalt = func(n sim.NodeID, err error) {
+		if errors.Is(err, sim.ErrOutOfMemory) {
+			return // killed by its kernel
+		}
 		w.Violate("recovery", "halted", fmt.Sprintf("node %s stopped itself: %v", w.Names()[n], err))
 	}
 	t := s.topology()
@@ -230,7 +252,7 @@ func (r *Runner) Run(o Options) Result {
 	case spent && w.Budget < sim.MaxEvents:
 		r.viol = append(r.viol, Violation{"bounded", "event budget",
 			fmt.Sprintf("%d events, %d of them messages, and no end; any healthy run needs a small part of that", w.Events(), w.Messages()), w.Now(), w.Events()})
-	case len(r.viol) == 0 && !s.done() && !spent:
+	case len(r.viol) == 0 && !s.done() && !spent && r.Params.Model().Asks():
 		r.viol = append(r.viol, Violation{"liveness", "no progress", s.stuck(), w.Now(), w.Events()})
 	}
 	res.Violations = r.viol

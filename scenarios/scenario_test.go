@@ -49,9 +49,9 @@ func TestCorrect(t *testing.T) {
 					t.Errorf("no run reached: %s", s.Name)
 				}
 			}
-			for _, f := range faults.All {
-				if struck[f.Kind] == 0 {
-					t.Errorf("never struck: %s", f.Kind)
+			for _, k := range r.Kinds() {
+				if struck[k] == 0 {
+					t.Errorf("never struck: %s", k)
 				}
 			}
 		})

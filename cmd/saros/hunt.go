@@ -61,7 +61,7 @@ interesting situations were reached and which never. A hunt that reaches little 
 				}
 				f.budget = 0
 			}
-			if f.hashes && !cmd.Flags().Changed("failures") {
+			if f.hashes && !cmd.Flags().Changed("stop-after") {
 				f.failures = 0
 			}
 			r, err := t.resolve(scenario)
@@ -78,7 +78,7 @@ interesting situations were reached and which never. A hunt that reaches little 
 	flags.Var(seedFlag{&f.base}, "seed", "the first seed, in hex (0x1f) or decimal")
 	flags.Var(whole{&f.workers, 1, maxWorkers}, "workers", "how many seeds at a time")
 	flags.StringVar(&f.out, "out", ".", "the directory `DIR` for failure files; it is made if it is not there")
-	flags.Var(whole{&f.failures, 0, 1_000_000}, "failures", "stop after so many kinds of failures; 0: never")
+	flags.Var(whole{&f.failures, 0, 1_000_000}, "stop-after", "stop after so many kinds of failures; 0: never")
 	flags.BoolVar(&f.hashes, "hashes", false, "print the trace hash of every seed and nothing else; writes no files")
 	flags.BoolVar(&f.stats, "stats", false, "add wall time and rates")
 	flags.BoolVar(&f.progress, "progress", false, "show progress on stderr even if it is no terminal")
@@ -114,7 +114,7 @@ func (a *app) hunt(r *scenarios.Runner, c hunt.Config, f *huntFlags) error {
 		}
 	}
 	saveMemory()
-	h := &hunter{app: a, flags: f, runner: r, summary: hunt.NewSummary(r.Scenario), start: time.Now()}
+	h := &hunter{app: a, flags: f, runner: r, summary: hunt.NewSummary(r.Scenario, r.Kinds()), start: time.Now()}
 	h.status = newStatusLine(a.err, f.progress)
 	ctx, release := interruptible()
 	defer release()
@@ -310,6 +310,7 @@ func (h *hunter) report(interrupted bool) {
 	}
 	h.print("\n  simulated   %s, %s events, %s messages\n", duration(s.Simulated), count(s.Events), count(s.Messages))
 	h.print("  operations  %s\n", operationsText(s.Operations))
+	h.print("  model       %v\n", h.runner.Params.Model())
 	h.print("  run twice   %s, all the same\n", several(s.Doubted, "seed", "seeds"))
 	if r != nil {
 		r.print(h.app)

@@ -144,7 +144,7 @@ func (r *mutantResult) text() string {
 
 // control runs the correct system.
 func (a *app) control(ctx context.Context, s *scenarios.Scenario, t *target, f *mutantFlags, progress *statusLine) (int, error) {
-	sum := hunt.NewSummary(s)
+	sum := hunt.NewSummary(s, nil)
 	var fault error
 	search := search{config: hunt.Config{Scenario: s, Params: t.params}, base: uint64(f.base), seeds: f.control, workers: int(f.workers), tick: func() {
 		progress.show(fmt.Sprintf("the correct system: %s of %s seeds", count(sum.Seeds), count(f.control)))

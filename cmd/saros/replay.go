@@ -128,6 +128,7 @@ func (a *app) replaySeed(s *subject, trace string) error {
 		return status(codeOf(res.Verdict))
 	}
 	a.print("%s\n", verdictLine(s.runner, &res))
+	a.printModel(s.runner)
 	a.show(s.runner, &res, servers, lines)
 	return status(codeOf(res.Verdict))
 }
@@ -198,6 +199,7 @@ func (a *app) replayFile(file string, s *subject, trace string) error {
 		a.printDifference(f, p, &res)
 	}
 	a.print("%s\n", verdictLine(s.runner, &res))
+	a.printModel(s.runner)
 	a.show(s.runner, &res, servers, lines)
 	return status(code)
 }

@@ -18,6 +18,7 @@ type runResult struct {
 	Seed       scenarios.Seed    `json:"seed"`
 	Mutant     string            `json:"mutant"`
 	Params     scenarios.Params  `json:"params"`
+	Model      string            `json:"model"`
 	Verdict    string            `json:"verdict"`
 	Reason     string            `json:"reason"`
 	Violations []violationResult `json:"violations"`
@@ -73,7 +74,7 @@ func (r *rates) print(a *app) {
 
 func resultOf(schema string, r *scenarios.Runner, res *scenarios.Result) *runResult {
 	out := &runResult{
-		Schema: schema, Scenario: r.Scenario.Name, Seed: scenarios.Seed(res.Seed), Mutant: mutantName(r), Params: r.Params,
+		Schema: schema, Scenario: r.Scenario.Name, Seed: scenarios.Seed(res.Seed), Mutant: mutantName(r), Params: r.Params, Model: r.Params.Model().String(),
 		Verdict: res.Verdict.String(), Reason: res.Reason, Violations: []violationResult{},
 		TraceHash: scenarios.Hash(res.TraceHash), Events: res.Events, Messages: res.Messages, Simulated: int64(res.Simulated),
 		Faults: map[string]int{}, Operations: operationsResult(res.Operations), Situations: map[string]uint64{},
@@ -119,6 +120,11 @@ func reasonText(reason string) string {
 		return "not_applicable: the history is malformed"
 	}
 	return reason
+}
+
+// printModel prints the system model that a verdict is about.
+func (a *app) printModel(r *scenarios.Runner) {
+	a.print("  model       %v\n", r.Params.Model())
 }
 
 // printCounts prints what happened in a run.

@@ -130,6 +130,7 @@ func (a *app) runOnce(r *scenarios.Runner, o scenarios.Options, out runOutputs) 
 		return status(codeOf(res.Verdict))
 	}
 	report.print("%s\n", verdictLine(r, &res))
+	report.printModel(r)
 	report.printCounts(&res)
 	report.printPlan(r, &res)
 	report.printServers(servers, res.Plan)

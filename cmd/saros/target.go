@@ -17,6 +17,9 @@ type target struct {
 	mutant string
 	set    []string
 
+	model, failures string
+	unbounded       bool
+
 	scenario *scenarios.Scenario
 	params   scenarios.Params // as they were set
 }
@@ -25,13 +28,49 @@ type target struct {
 func (t *target) flags(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&t.mutant, "mutant", "", "the mutant `NAME`: the correct system with one guard taken out (saros list mutants)")
 	cmd.Flags().StringArrayVar(&t.set, "set", nil, "set a parameter of the scenario, `KEY=VALUE` (saros list scenarios); may be repeated")
+	cmd.Flags().StringVar(&t.model, "model", "", "the timing `MODEL`: sync, partial (the default) or async; without bounds safety only is asked for")
+	cmd.Flags().StringVar(&t.failures, "failures", "", "how nodes fail, `MODEL`: stop, recovery (the default) or byzantine")
+	cmd.Flags().BoolVar(&t.unbounded, "unbounded", false, "hit more servers than a correct system must survive; safety only is asked for")
+	cmd.RegisterFlagCompletionFunc("model", words(timingModels[:]))
+	cmd.RegisterFlagCompletionFunc("failures", words(failureModels[:]))
 	cmd.RegisterFlagCompletionFunc("mutant", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 		return mutantNames(), cobra.ShellCompDirectiveNoFileComp
 	})
 }
 
 // given tells whether a flag of the target was used.
-func (t *target) given() bool { return t.mutant != "" || len(t.set) > 0 }
+func (t *target) given() bool {
+	return t.mutant != "" || len(t.set) > 0 || t.model != "" || t.failures != "" || t.unbounded
+}
+
+// The system models by name; positions are the values of the parameters.
+var (
+	timingModels  = [...]string{"partial", "sync", "async"}
+	failureModels = [...]string{"recovery", "stop", "byzantine"}
+)
+
+// setModel sets the parameter that a flag of the system model stands for.
+func (t *target) setModel(flag, param, value string, names []string) error {
+	i := indexOf(names, value)
+	if value == "" {
+		return nil
+	}
+	if i < 0 {
+		return badf("--%s %s: it must be one of %s", flag, quoted(value), strings.Join(names, ", "))
+	}
+	if _, twice := t.params[param]; twice {
+		return badf("--%s and --set %s are one and the same", flag, param)
+	}
+	t.params[param] = int64(i)
+	return nil
+}
+
+// words completes a flag with words.
+func words(list []string) func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+	return func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+		return list, cobra.ShellCompDirectiveNoFileComp
+	}
+}
 
 // resolve makes a Runner of a scenario and the flags.
 func (t *target) resolve(scenario string) (*scenarios.Runner, error) {
@@ -53,6 +92,16 @@ func (t *target) resolve(scenario string) (*scenarios.Runner, error) {
 			return nil, badf("--set %s: %s is set twice", quoted(kv), quoted(name))
 		}
 		t.params[name] = n
+	}
+	err = t.setModel("model", "timing", t.model, timingModels[:])
+	if err == nil {
+		err = t.setModel("failures", "failures", t.failures, failureModels[:])
+	}
+	if err == nil && t.unbounded {
+		err = t.setModel("unbounded", "unbounded", "on", []string{"off", "on"})
+	}
+	if err != nil {
+		return nil, err
 	}
 	r, err := scenarios.NewRunner(s, t.mutant, t.params)
 	if err != nil {

@@ -26,6 +26,7 @@ type Entry struct {
 type Log struct {
 	entries []stored // entries[i] has index i+1
 	arena   []byte
+	charged int64 // bytes, up to the last call of grown
 	changed Index // lowest index that changed since TakeChanged, 0: none
 	cuts    uint64
 }
@@ -38,7 +39,7 @@ type stored struct {
 }
 
 func (l *Log) reset() {
-	l.entries, l.arena, l.changed, l.cuts = l.entries[:0], l.arena[:0], 0, 0
+	l.entries, l.arena, l.charged, l.changed, l.cuts = l.entries[:0], l.arena[:0], 0, 0, 0
 }
 
 // Last is the index of the last entry, 0 for an empty log.
@@ -86,6 +87,14 @@ func (l *Log) cut(i Index) {
 	l.entries = l.entries[:i-1]
 	l.cuts++
 	l.mark(i)
+}
+
+// grown is how many bytes the log has grown by since it was asked last.
+func (l *Log) grown() int64 {
+	bytes := int64(len(l.entries)*entryHeader + len(l.arena))
+	delta := bytes - l.charged
+	l.charged = bytes
+	return delta
 }
 
 func (l *Log) mark(i Index) {

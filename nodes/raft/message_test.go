@@ -204,6 +204,7 @@ func FuzzReplay(f *testing.F) {
 	f.Add([]byte{}, []byte{recordEntry})
 	f.Fuzz(func(t *testing.T, one, two []byte) {
 		n := New(Config{}, nil)
+		n.env = &actor{}
 		for _, record := range [][]byte{one, two} {
 			term, vote, last := n.term, n.vote, n.log.Last()
 			before := termsOf(&n.log)

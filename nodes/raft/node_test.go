@@ -123,6 +123,7 @@ func TestHalts(t *testing.T) {
 // TestReplayRefuses: entries that are missing in the log are not made up.
 func TestReplayRefuses(t *testing.T) {
 	n := New(Config{}, nil)
+	n.env = &actor{}
 	record := func(i Index) []byte {
 		b := []byte{recordEntry, byte(i), 0, 0, 0, 0, 0, 0, 0}
 		return (&Entry{Term: 1}).append(b)

@@ -32,6 +32,7 @@ func (n *Node) WriteHardState(t Term, vote sim.NodeID) {
 // store appends an entry to the log and the WAL.
 func (n *Node) store(e Entry) (Index, wal.Position) {
 	i := n.log.append(e)
+	n.env.Memory(n.log.grown())
 	b := append(n.record[:0], recordEntry)
 	b = binary.LittleEndian.AppendUint64(b, uint64(i))
 	b = e.append(b)
@@ -62,6 +63,7 @@ func (n *Node) replay(record []byte) error {
 			n.log.cut(i)
 		}
 		n.log.append(e)
+		n.env.Memory(n.log.grown())
 	default:
 		return errRecord
 	}

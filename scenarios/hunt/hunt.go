@@ -99,7 +99,7 @@ type Summary struct {
 	Simulated  sim.Time
 	Operations scenarios.Counts
 	Doubted    int      // seeds that were run twice
-	Fired      []Fired  // by position in faults.All
+	Fired      []Fired  // the kinds that may be drawn
 	Reached    []uint64 // runs, by position in Scenario.Situations
 }
 
@@ -125,11 +125,11 @@ type Fired struct {
 	Times int
 }
 
-// NewSummary makes an empty Summary.
-func NewSummary(s *scenarios.Scenario) *Summary {
+// NewSummary makes an empty Summary of runs that may have these kinds of faults.
+func NewSummary(s *scenarios.Scenario, kinds []faults.Kind) *Summary {
 	sum := &Summary{Scenario: s, Reached: make([]uint64, len(s.Situations))}
-	for _, info := range faults.All {
-		sum.Fired = append(sum.Fired, Fired{Kind: info.Kind})
+	for _, k := range kinds {
+		sum.Fired = append(sum.Fired, Fired{Kind: k})
 	}
 	return sum
 }
@@ -153,6 +153,10 @@ func (s *Summary) Add(o *Outcome) (found *Failure) {
 	}
 	for _, c := range o.Fired {
 		i := slices.IndexFunc(s.Fired, func(f Fired) bool { return f.Kind == c.Kind })
+		if i < 0 { // a plan that was not drawn has it
+			i = len(s.Fired)
+			s.Fired = append(s.Fired, Fired{Kind: c.Kind})
+		}
 		s.Fired[i].Runs++
 		s.Fired[i].Times += c.N
 	}
