@@ -221,7 +221,7 @@ func (k *kvClient) ask(c *kv.Command) (raft.Status, kv.Reply, bool) {
 		}
 		return m.Status, r, true
 	case raft.NotLeader, raft.Unknown:
-		if m.Leader != 0 && m.Leader != servers[k.target] {
+		if l := int(m.Leader); l > 0 && l <= len(servers) && m.Leader != servers[k.target] {
 			k.target = int(m.Leader) - 1
 			break
 		}
