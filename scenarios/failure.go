@@ -230,7 +230,7 @@ func (f *Failure) Runner() (*Runner, error) {
 	}
 	r, err := NewRunner(s, f.Mutant, f.Params)
 	if err != nil {
-		return nil, fmt.Errorf("params, mutant: %w", err)
+		return nil, err
 	}
 	return r, nil
 }

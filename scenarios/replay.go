@@ -93,7 +93,13 @@ func (m Marks) Differ(n Marks) uint64 {
 func (r *Runner) Twice(o Options) (Result, error) {
 	first, marks := r.RunMarked(o)
 	fingerprint := first.Fingerprint() // the rest of it does not outlive the next run
+	if first.Reason == ReasonStopped {
+		return first, nil
+	}
 	second, again := r.RunMarked(o)
+	if second.Reason == ReasonStopped {
+		return second, nil
+	}
 	fault := &Nondeterminism{Scenario: r.Scenario.Name, Seed: Seed(o.Seed), First: first.TraceHash, Second: second.TraceHash}
 	if first.TraceHash != second.TraceHash {
 		fault.Event = marks.Differ(again)
@@ -173,6 +179,7 @@ type Replayed struct {
 	Result      Result
 	SameTrace   bool
 	SameFailure bool        // something was violated, with the fingerprint of the file
+	SameMoment  bool        // at the event and the time that the file tells
 	Difference  *Difference // of the traces, if the marks of the file tell
 }
 
@@ -208,6 +215,10 @@ func Replay(f *Failure) (*Replayed, error) {
 		}
 	}
 	p.SameFailure = p.Result.Verdict == checker.Invalid && p.Result.Fingerprint() == f.Fingerprint
+	if p.SameFailure {
+		v := p.Result.Violations[0]
+		p.SameMoment = v.Event == f.Violation.Event && int64(v.At) == f.Violation.At
+	}
 	return p, nil
 }
 

@@ -181,12 +181,23 @@ type Runner struct {
 	Scenario *Scenario
 	Mutant   *Mutant // nil: the correct system
 	Params   Params
+	// Stop, if set, is asked now and then during a run. Once it is true the run ends, and
+	// its verdict is Unknown, with ReasonStopped.
+	Stop func() bool
 
 	world   *sim.World
 	system  system
 	reached []uint64
 	viol    []Violation
 }
+
+// ReasonStopped is why nothing can be said of a run that Runner.Stop ended.
+const ReasonStopped = "interrupted"
+
+// MaxRunEvents bounds one run, and so its memory, whatever its parameters.
+const MaxRunEvents = 1 << 22
+
+const stopEvery = 4096 // events between two questions to Runner.Stop
 
 // NewRunner makes a Runner. mutant "" is the correct system.
 func NewRunner(s *Scenario, mutant string, set Params) (*Runner, error) {
@@ -238,8 +249,17 @@ func (r *Runner) Run(o Options) Result {
 	}
 	injector := faults.Apply(w, plan, t)
 	deadline := s.deadline(sim.Time(plan.Heal))
-	w.Budget = min(s.budget(), sim.MaxEvents)
-	w.Run(deadline, s.done)
+	w.Budget = min(s.budget(), MaxRunEvents)
+	done, stopped, n := s.done, false, 0
+	if r.Stop != nil {
+		done = func() bool {
+			if n++; n%stopEvery == 0 {
+				stopped = r.Stop()
+			}
+			return stopped || s.done()
+		}
+	}
+	w.Run(deadline, done)
 
 	res := Result{Seed: o.Seed, Plan: plan, Simulated: w.Now(), Events: w.Events(), Messages: w.Messages(), TraceHash: w.Digest(),
 		Fired: injector.Fired(), PanicStack: w.PanicStack}
@@ -249,7 +269,8 @@ func (r *Runner) Run(o Options) Result {
 	}
 	spent := len(r.viol) == 0 && !s.done() && w.Exhausted()
 	switch {
-	case spent && w.Budget < sim.MaxEvents:
+	case stopped:
+	case spent && w.Budget < MaxRunEvents:
 		r.viol = append(r.viol, Violation{"bounded", "event budget",
 			fmt.Sprintf("%d events, %d of them messages, and no end; any healthy run needs a small part of that", w.Events(), w.Messages()), w.Now(), w.Events()})
 	case len(r.viol) == 0 && !s.done() && !spent && r.Params.Model().Asks():
@@ -264,6 +285,9 @@ func (r *Runner) Run(o Options) Result {
 	}
 	res.Reached = r.reached
 	switch {
+	case stopped:
+		r.viol, res.Violations = r.viol[:0], nil
+		res.Verdict, res.Reason = checker.Unknown, ReasonStopped
 	case len(res.Violations) > 0:
 		res.Verdict, res.Reason = checker.Invalid, ""
 	case spent: // the run is longer than any may be

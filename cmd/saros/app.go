@@ -88,10 +88,15 @@ func execute(args []string, in io.Reader, out, errs io.Writer) (code int) {
 	root.SetOut(a.out)
 	root.SetErr(errs)
 	cmd, err := root.ExecuteC()
-	if flushed := a.out.Flush(); flushed != nil && err == nil {
-		err = badf("the result cannot be written: %v", flushed)
+	flushed := a.out.Flush()
+	code = a.report(cmd, err)
+	if flushed != nil {
+		fmt.Fprintf(a.err, "saros: the result cannot be written: %s\n", line(flushed.Error()))
+		if code == exitHeld {
+			code = exitUsage
+		}
 	}
-	return a.report(cmd, err)
+	return code
 }
 
 // report tells what went wrong, in one line, and returns the exit code.
@@ -183,6 +188,10 @@ simulator itself, 4 the same program replayed a file to another trace, 5 inconcl
 			return cmd.Help()
 		},
 	})
+	root.InitDefaultCompletionCmd()
+	for _, c := range root.Commands() {
+		c.Args = arguments(0, 0, "") // cobra's own takes any shell for a question
+	}
 	root.AddCommand(a.runCommand(), a.huntCommand(), a.replayCommand(), a.listCommand(), a.mutantsCommand(),
 		a.checkCommand(), a.traceCommand(), a.versionCommand())
 	return root

@@ -9,6 +9,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -104,6 +105,12 @@ type hunter struct {
 }
 
 func (a *app) hunt(r *scenarios.Runner, c hunt.Config, f *huntFlags) error {
+	if f.hashes && a.json {
+		return errors.New("--hashes is one line of text a seed; it has no --json")
+	}
+	if f.out == "" {
+		return errors.New("--out: the directory has no name")
+	}
 	last := f.seeds
 	if last > 0 && uint64(f.base) > math.MaxUint64-(last-1) {
 		return badf("--seed %v and %d more: seeds have 64 bits", f.base, last-1)
@@ -137,9 +144,9 @@ func (a *app) hunt(r *scenarios.Runner, c hunt.Config, f *huntFlags) error {
 	return status(codeOf(h.summary.Verdict()))
 }
 
-// interruptible is a context that ^C ends; a second ^C ends the program.
+// interruptible is a context that ^C and SIGTERM end; a second one ends the program.
 func interruptible() (context.Context, context.CancelFunc) {
-	ctx, release := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, release := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, release)
 	return ctx, release
 }
@@ -152,7 +159,8 @@ func (h *hunter) see(o *hunt.Outcome) bool {
 		return false
 	}
 	if h.flags.hashes {
-		h.print("%s %v\n", name(h.summary.Scenario, o.Seed), o.Hash)
+		_, err := fmt.Fprintf(h.out, "%s %v\n", name(h.summary.Scenario, o.Seed), o.Hash)
+		return err == nil // or nobody listens
 	} else if failure != nil {
 		if h.fault = h.write(*failure); h.fault != nil {
 			return false
@@ -296,6 +304,10 @@ func (h *hunter) report(interrupted bool) {
 		h.emit(h.result(interrupted, r))
 		return
 	}
+	if s.Seeds == 0 {
+		h.print("%s\n", h.verdict(interrupted))
+		return
+	}
 	h.print("%s", name(s.Scenario, uint64(h.flags.base)))
 	if s.Seeds > 1 {
 		h.print(" to %v", scenarios.Seed(s.Last))
@@ -349,11 +361,13 @@ func (h *hunter) report(interrupted bool) {
 func (h *hunter) verdict(interrupted bool) string {
 	s := h.summary
 	var b strings.Builder
-	switch s.Verdict() {
-	case checker.Valid:
+	switch v := s.Verdict(); {
+	case v == checker.Valid:
 		fmt.Fprintf(&b, "valid: every check held in %s", several(s.Seeds, "run", "runs"))
-	case checker.Invalid:
+	case v == checker.Invalid:
 		fmt.Fprintf(&b, "VIOLATED: %s in %d of %s", several(len(s.Failures), "kind of failure", "kinds of failures"), s.Invalid, several(s.Seeds, "run", "runs"))
+	case s.Seeds == 0:
+		b.WriteString("unknown: no seed was run to its end")
 	default:
 		fmt.Fprintf(&b, "unknown: nothing can be said of %s of %s", count(s.UnknownRuns()), several(s.Seeds, "run", "runs"))
 	}

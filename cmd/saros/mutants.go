@@ -64,7 +64,7 @@ type mutantResult struct {
 	Scenario    string          `json:"scenario"`
 	Mutant      string          `json:"mutant"`
 	Row         string          `json:"row"`
-	Verdict     string          `json:"verdict"` // "convicted", "missed"; of the correct system that of the hunt
+	Verdict     string          `json:"verdict"` // "convicted", "missed"; of the correct system that of the hunt, or "interrupted"
 	SeedsRun    int             `json:"seeds_run"`
 	Seed        *scenarios.Seed `json:"seed"` // that convicted it
 	Check       string          `json:"check"`
@@ -123,7 +123,11 @@ func (a *app) mutants(s *scenarios.Scenario, t *target, f *mutantFlags) error {
 		a.out.Flush()
 	}
 	if !a.json {
-		a.print("\n%s, %d convicted, %d missed\n", several(tried, "mutant", "mutants"), convicted, tried-convicted)
+		interrupted := ""
+		if ctx.Err() != nil {
+			interrupted = "; interrupted"
+		}
+		a.print("\n%s, %d convicted, %d missed%s\n", several(tried, "mutant", "mutants"), convicted, tried-convicted, interrupted)
 	}
 	if ctx.Err() != nil {
 		return status(exitInterrupted)
@@ -158,6 +162,9 @@ func (a *app) control(ctx context.Context, s *scenarios.Scenario, t *target, f *
 	}
 	progress.clear()
 	r := mutantResult{Schema: "saros/mutants/v1", Scenario: s.Name, Verdict: sum.Verdict().String(), SeedsRun: sum.Seeds, SeenBy: []string{}, Others: map[string]int{}}
+	if ctx.Err() != nil {
+		r.Verdict = "interrupted"
+	}
 	for _, f := range sum.Failures {
 		r.Others[f.Fingerprint] = f.Runs
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/saros-sim/saros/checker"
 	"github.com/saros-sim/saros/scenarios"
+	"github.com/saros-sim/saros/sim"
 )
 
 // lastLines is how much of the trace before a violation is shown.
@@ -33,6 +34,9 @@ event that differs is named.`,
 		Args:              arguments(1, 1, "a failure file or SCENARIO@SEED"),
 		ValidArgsFunction: completeFile,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if trace == "-" {
+				return fmt.Errorf("--trace - would mix the trace with the report: saros trace %s", quoteArg(args[0]))
+			}
 			subject, err := t.subject(args[0])
 			if err != nil {
 				return err
@@ -187,7 +191,7 @@ func (a *app) replayFile(file string, s *subject, trace string) error {
 	a.printPanic(&res)
 	same := sameProgram(f.Version)
 	code := codeOf(res.Verdict)
-	if same && !(p.SameTrace && p.SameFailure) {
+	if same && !(p.SameTrace && p.SameFailure && p.SameMoment) {
 		code = exitOtherTrace
 	}
 	if a.json {
@@ -215,6 +219,8 @@ func outcome(f *scenarios.Failure, p *scenarios.Replayed, res *scenarios.Result,
 		return "this version wrote the file, but for another trace: the file was changed, or the simulator is at fault"
 	case same && !p.SameFailure:
 		return fmt.Sprintf("this version wrote the file; the trace is the same, but the failure is not: it was %s", safe(f.Fingerprint))
+	case same && !p.SameMoment:
+		return fmt.Sprintf("this version wrote the file; trace and failure are the same, but the file tells of event %s, at %v: it was changed", count(f.Violation.Event), sim.Time(f.Violation.At))
 	case p.SameFailure && p.SameTrace:
 		return fmt.Sprintf("the failure came back, the trace is the same: %s", safe(f.Fingerprint))
 	case p.SameFailure:
@@ -228,9 +234,15 @@ func outcome(f *scenarios.Failure, p *scenarios.Replayed, res *scenarios.Result,
 }
 
 func (a *app) printDifference(f *scenarios.Failure, p *scenarios.Replayed, res *scenarios.Result) {
-	a.print("  expected trace %v, %s events; this one is %v, %s events\n", f.TraceHash, count(f.Events), res.TraceHash, count(res.Events))
+	if f.TraceHash != scenarios.Hash(res.TraceHash) || f.Events != res.Events {
+		a.print("  expected trace %v, %s events; this one is %v, %s events\n", f.TraceHash, count(f.Events), res.TraceHash, count(res.Events))
+	}
 	d := p.Difference
-	if d == nil {
+	switch {
+	case d == nil && f.Marks.Len() > 0:
+		a.print("  every event is as the file marks it: the hash in the file was changed\n")
+		return
+	case d == nil:
 		a.print("  the file does not tell which event differs first\n")
 		return
 	}

@@ -113,7 +113,7 @@ func verdictLine(r *scenarios.Runner, res *scenarios.Result) string {
 func reasonText(reason string) string {
 	switch reason {
 	case checker.ReasonBudget:
-		return "budget: the search of the checker ran out of steps"
+		return "budget: the run, or the search of the checker, is longer than any may be"
 	case checker.ReasonVacuous:
 		return "vacuous: nothing was tested, for no operation completed or no fault struck"
 	case checker.ReasonNotApplicable:

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -57,7 +59,7 @@ With --trace - or --history - that goes to stdout, and the report to stderr.`,
 				}
 				o.Plan = &p
 			}
-			return a.runOnce(r, o, runOutputs{trace, history, twice, stats, []string{plan}})
+			return a.runOnce(r, o, runOutputs{trace, history, plan, twice, stats})
 		},
 	}
 	t.flags(cmd)
@@ -79,6 +81,8 @@ func readPlan(r *scenarios.Runner, file string) (faults.Plan, error) {
 	p, err := faults.DecodePlan(data)
 	if err == nil {
 		err = r.Accepts(p)
+	} else if _, failure := scenarios.DecodeFailure(data); failure == nil {
+		return faults.Plan{}, badf("%s is a failure, not a plan: saros replay %s", file, quoteArg(file))
 	}
 	if err != nil {
 		return faults.Plan{}, badf("%s: %w", file, err)
@@ -88,13 +92,20 @@ func readPlan(r *scenarios.Runner, file string) (faults.Plan, error) {
 
 type runOutputs struct {
 	trace, history string
+	plan           string // a file that is read, and must not be written over
 	twice, stats   bool
-	inputs         []string // files that must not be written over
 }
 
 func (a *app) runOnce(r *scenarios.Runner, o scenarios.Options, out runOutputs) error {
 	if out.trace == "-" && out.history == "-" {
 		return errors.New("--trace - and --history - cannot both be stdout")
+	}
+	if out.trace != "" && filepath.Clean(out.trace) == filepath.Clean(out.history) {
+		return fmt.Errorf("--trace and --history cannot both be %s", quoted(out.trace))
+	}
+	replay := replayLine(r, o.Seed)
+	if out.plan != "" {
+		replay = strings.Replace(replay, "saros replay ", "saros run ", 1) + " --plan " + quoteArg(out.plan)
 	}
 	a.doing = name(r.Scenario, o.Seed)
 	if out.twice {
@@ -109,13 +120,13 @@ func (a *app) runOnce(r *scenarios.Runner, o scenarios.Options, out runOutputs) 
 	}
 	servers := r.Servers()
 	start := time.Now()
-	res, err := a.traced(r, o, out.trace, out.inputs)
+	res, err := a.traced(r, o, out.trace, []string{out.plan})
 	wall := time.Since(start)
 	if err != nil {
 		return err
 	}
 	if out.history != "" {
-		err := a.writeTo(out.history, out.inputs, func(w io.Writer) error { return checker.WriteHistory(w, res.History) })
+		err := a.writeTo(out.history, []string{out.plan}, func(w io.Writer) error { return checker.WriteHistory(w, res.History) })
 		if err != nil {
 			return err
 		}
@@ -123,6 +134,7 @@ func (a *app) runOnce(r *scenarios.Runner, o scenarios.Options, out runOutputs) 
 	a.printPanic(&res)
 	if a.json {
 		result := resultOf("saros/run/v1", r, &res)
+		result.Replay = replay
 		if out.stats {
 			result.rates = ratesOf(wall, res.Events, res.Simulated, 0)
 		}
@@ -142,7 +154,7 @@ func (a *app) runOnce(r *scenarios.Runner, o scenarios.Options, out runOutputs) 
 	}
 	report.printViolations(&res)
 	if res.Verdict == checker.Invalid {
-		report.print("\nreplay: %s\n", replayLine(r, res.Seed))
+		report.print("\nreplay: %s\n", replay)
 	}
 	return status(codeOf(res.Verdict))
 }
@@ -197,6 +209,9 @@ func (a *app) differs(r *scenarios.Runner, o scenarios.Options, err error) error
 
 // readFile reads a file of at most limit bytes.
 func readFile(file string, limit int) ([]byte, error) {
+	if file == "" {
+		return nil, badf("the file has no name")
+	}
 	f, err := os.Open(file)
 	if err != nil {
 		return nil, bad(err)
@@ -205,6 +220,9 @@ func readFile(file string, limit int) ([]byte, error) {
 	data, err := io.ReadAll(io.LimitReader(f, int64(limit)+1))
 	if err != nil {
 		return nil, bad(err)
+	}
+	if len(data) == 0 {
+		return nil, badf("%s is empty", file)
 	}
 	if len(data) > limit {
 		return nil, badf("%s: more than %d bytes, the limit", file, limit)

@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/saros-sim/saros/scenarios"
 	"github.com/saros-sim/saros/scenarios/hunt"
 )
 
@@ -29,20 +30,29 @@ type search struct {
 // after it was told to.
 const batchSize = 4
 
-const maxWorkers = 1024
+const (
+	maxWorkers  = 1024
+	mostPerCore = 4
+	overtime    = time.Second // how long a seed may go on when the time is up
+)
 
 type batch struct {
 	index    uint64
 	outcomes []hunt.Outcome
 	crash    *harnessPanic
+	cut      bool // it was told to stop: what comes after is left out
 }
 
 // each calls see with the outcome of every seed, in order, until it returns false, the
 // seeds or the budget are used up, or ctx is done.
 func (s *search) each(ctx context.Context, see func(*hunt.Outcome) bool) error {
-	n := s.workers
-	if s.seeds > 0 {
-		n = int(min(uint64(n), (s.seeds+batchSize-1)/batchSize)) // no worker without a batch
+	most := s.seeds // how many seeds; 0: 2^64
+	if most == 0 {
+		most = -s.base // as many as there are
+	}
+	n := min(s.workers, mostPerCore*runtime.GOMAXPROCS(0)) // more would need memory and time only
+	if most > 0 {
+		n = int(min(uint64(n), (most-1)/batchSize+1)) // no worker without a batch
 	}
 	workers := make([]*hunt.Worker, n)
 	for i := range workers {
@@ -61,20 +71,23 @@ func (s *search) each(ctx context.Context, see func(*hunt.Outcome) bool) error {
 	results := make(chan batch, n)
 	var all sync.WaitGroup
 	for _, w := range workers {
+		w.Runner().Stop = func() bool {
+			return stop.Load() || ctx.Err() != nil || !deadline.IsZero() && time.Since(deadline) > overtime
+		}
 		all.Go(func() {
 			for !stop.Load() && ctx.Err() == nil && (deadline.IsZero() || time.Now().Before(deadline)) {
 				b := batch{index: next.Add(1) - 1}
 				first := b.index * batchSize
-				if s.seeds > 0 && first >= s.seeds {
+				if most > 0 && first >= most {
 					return
 				}
 				n := uint64(batchSize)
-				if s.seeds > 0 {
-					n = min(n, s.seeds-first)
+				if most > 0 {
+					n = min(n, most-first)
 				}
 				s.run(w, &b, s.base+first, n)
 				results <- b
-				if b.crash != nil {
+				if b.crash != nil || b.cut {
 					return
 				}
 			}
@@ -97,7 +110,11 @@ func (s *search) run(w *hunt.Worker, b *batch, first, n uint64) {
 	}()
 	for i := range n {
 		seed = first + i
-		b.outcomes = append(b.outcomes, w.Run(seed))
+		o := w.Run(seed)
+		if b.cut = o.Reason == scenarios.ReasonStopped; b.cut {
+			return
+		}
+		b.outcomes = append(b.outcomes, o)
 	}
 }
 
@@ -137,6 +154,9 @@ func (s *search) inOrder(results <-chan batch, stop *atomic.Bool, see func(*hunt
 					stop.Store(true)
 					break
 				}
+			}
+			if b.cut {
+				stop.Store(true)
 			}
 			if b.crash != nil && !stop.Load() {
 				crash = b.crash

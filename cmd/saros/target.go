@@ -31,6 +31,7 @@ func (t *target) flags(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&t.model, "model", "", "the timing `MODEL`: sync, partial (the default) or async; without bounds safety only is asked for")
 	cmd.Flags().StringVar(&t.failures, "failures", "", "how nodes fail, `MODEL`: stop, recovery (the default) or byzantine")
 	cmd.Flags().BoolVar(&t.unbounded, "unbounded", false, "hit more servers than a correct system must survive; safety only is asked for")
+	cmd.RegisterFlagCompletionFunc("set", completeSet)
 	cmd.RegisterFlagCompletionFunc("model", words(timingModels[:]))
 	cmd.RegisterFlagCompletionFunc("failures", words(failureModels[:]))
 	cmd.RegisterFlagCompletionFunc("mutant", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
@@ -63,6 +64,20 @@ func (t *target) setModel(flag, param, value string, names []string) error {
 	}
 	t.params[param] = int64(i)
 	return nil
+}
+
+// completeSet completes --set with the parameters of the scenario that is named.
+func completeSet(_ *cobra.Command, args []string, _ string) (names []string, _ cobra.ShellCompDirective) {
+	scenario := "kv"
+	if len(args) > 0 {
+		scenario, _, _ = strings.Cut(args[0], "@")
+	}
+	if s, err := scenarios.Find(scenario); err == nil {
+		for _, p := range s.Params {
+			names = append(names, p.Name+"=")
+		}
+	}
+	return names, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace
 }
 
 // words completes a flag with words.
