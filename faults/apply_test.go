@@ -60,7 +60,11 @@ func (m *beater) Receive(env sim.Env, from sim.NodeID, kind sim.Kind, frame []by
 	m.b.got = append(m.b.got, arrival{from, env.Self(), kind, sent, m.b.w.Now()})
 }
 
-func (m *beater) Complete(sim.Env, sim.IOID, sim.IO) {}
+func (m *beater) Complete(env sim.Env, _ sim.IOID, io sim.IO) {
+	if io.Op == sim.OpSync && io.Err == nil {
+		m.b.synced[env.Self()]++
+	}
+}
 
 type arrival struct {
 	from, to sim.NodeID
@@ -70,15 +74,16 @@ type arrival struct {
 
 // bench is a World of n beaters and one client that pings them all.
 type bench struct {
-	w    *sim.World
-	n    int
-	t    Topology
-	got  []arrival
-	wall []int64
+	w      *sim.World
+	n      int
+	t      Topology
+	got    []arrival
+	wall   []int64
+	synced []int
 }
 
 func newBench(n int, o sim.Options) *bench {
-	b := &bench{w: sim.New(o), n: n, t: servers(n), wall: make([]int64, n+2)}
+	b := &bench{w: sim.New(o), n: n, t: servers(n), wall: make([]int64, n+2), synced: make([]int, n+2)}
 	for i := range n {
 		b.w.AddNode(fmt.Sprint("server", i+1), func(uint32) sim.Machine { return &beater{b: b} })
 	}

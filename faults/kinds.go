@@ -1,6 +1,7 @@
 package faults
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/saros-sim/saros/sim"
@@ -36,6 +37,7 @@ type Info struct {
 	Kind   Kind
 	Doc    string // what happens, in one line
 	Amount string // what Fault.Amount means; "": the kind has none
+	Source string // what it models, or who did it before
 
 	hits    hits
 	allowed [2]int64 // Amount, least and greatest; 0 is never allowed
@@ -83,90 +85,101 @@ const milli = time.Millisecond
 // A seed that has everything finds less than seeds that each leave something out:
 // faults mask each other (Groce et al., Swarm testing, 2012). Hence OnPPM.
 var All = []Info{ //saros:constant the table of kinds
-	{Kind: Kill, Doc: "a process dies: its memory is lost, the page cache stays; it restarts later",
+	{Kind: Kill, Doc: "a process dies: its memory is lost, the page cache stays; it restarts later", Source: "VOPR (TigerBeetle): any number of replicas may crash, each comes back",
 		hits: process, stops: true, stormy: true,
 		setting: Setting{OnPPM: 750_000, Most: 5, AllPPM: 100_000, ForMin: 20 * milli, ForMax: 1000 * milli},
 		draw:    (*nemesis).process, strike: (*Injector).kill, undo: (*Injector).restart},
-	{Kind: PowerLoss, Doc: "a server loses power: memory, and a part of what was not synced; it restarts later",
+	{Kind: PowerLoss, Doc: "a server loses power: memory, and a part of what was not synced; it restarts later", Source: "Pillai et al., OSDI 2014",
 		hits: process, stops: true, stormy: true,
 		setting: Setting{OnPPM: 500_000, Most: 2, AllPPM: 400_000, ForMin: 20 * milli, ForMax: 1000 * milli},
 		draw:    (*nemesis).process, strike: (*Injector).powerLoss, undo: (*Injector).restart},
-	{Kind: Pause, Doc: "a process stops for a while and keeps everything but the time",
+	{Kind: Pause, Doc: "a process stops for a while and keeps everything but the time", Source: "collector, SIGSTOP, migration: 50 ms to minutes; DDIA, Process Pauses",
 		hits: process, timing: true, stormy: true,
 		setting: Setting{OnPPM: 550_000, Most: 2, ForMin: 50 * milli, ForMax: 2000 * milli},
 		draw:    (*nemesis).process, strike: (*Injector).pause, undo: (*Injector).resume},
-	{Kind: Partition, Doc: "two sides of the network cannot reach each other",
+	{Kind: Partition, Doc: "two sides of the network cannot reach each other", Source: "Alquraan et al., OSDI 2018",
 		hits: links, timing: true, stormy: true,
 		setting: Setting{OnPPM: 700_000, Most: 3, ForMin: 100 * milli, ForMax: 2000 * milli},
 		draw:    (*nemesis).partition, link: cut},
-	{Kind: OneWay, Doc: "one side cannot reach the other, which still reaches it",
+	{Kind: OneWay, Doc: "one side cannot reach the other, which still reaches it", Source: "Alfatafta et al. (Nifty), OSDI 2020",
 		hits: links, timing: true, stormy: true,
 		setting: Setting{OnPPM: 500_000, Most: 2, ForMin: 100 * milli, ForMax: 2000 * milli},
 		draw:    (*nemesis).cutOneWay, link: cut},
-	{Kind: Delay, Doc: "messages take a multiple of their time", Amount: "a factor",
+	{Kind: Delay, Doc: "messages take a multiple of their time", Amount: "a factor", Source: "DDIA, Unbounded Delays; VOPR",
 		hits: links, timing: true, allowed: [2]int64{2, MaxFactor},
 		setting: Setting{OnPPM: 550_000, Most: 2, ForMin: 50 * milli, ForMax: 500 * milli, AmountMin: 5, AmountMax: 40},
 		draw:    (*nemesis).burst,
 		link: disturb(func(amount int64) sim.Disturbance {
 			return sim.Disturbance{DelayFactor: amount}
 		})},
-	{Kind: Tail, Doc: "more messages than usual are in the heavy tail of delays", Amount: "parts per million",
+	{Kind: Tail, Doc: "more messages than usual are in the heavy tail of delays", Amount: "parts per million", Source: "VOPR: mean 30-100 ms; 5-8 % of x20-x100",
 		hits: links, timing: true, allowed: [2]int64{1, million},
 		setting: Setting{OnPPM: 600_000, Most: 2, ForMin: 200 * milli, ForMax: 2000 * milli, AmountMin: 50_000, AmountMax: 150_000},
 		draw:    (*nemesis).disturb,
 		link: disturb(func(amount int64) sim.Disturbance {
 			return sim.Disturbance{TailPPM: amount}
 		})},
-	{Kind: Loss, Doc: "a share of the messages is lost", Amount: "parts per million",
+	{Kind: Loss, Doc: "a share of the messages is lost", Amount: "parts per million", Source: "VOPR: 0-30 %",
 		hits: links, timing: true, allowed: [2]int64{1, million},
 		setting: Setting{OnPPM: 500_000, Most: 2, AllPPM: 400_000, ForMin: 200 * milli, ForMax: 2000 * milli, AmountMin: 10_000, AmountMax: 300_000},
 		draw:    (*nemesis).disturb,
 		link: disturb(func(amount int64) sim.Disturbance {
 			return sim.Disturbance{LossPPM: amount}
 		})},
-	{Kind: Duplicate, Doc: "a share of the messages arrives twice", Amount: "parts per million",
+	{Kind: Duplicate, Doc: "a share of the messages arrives twice", Amount: "parts per million", Source: "VOPR: replay 0-50 %",
 		hits: links, timing: true, allowed: [2]int64{1, million},
 		setting: Setting{OnPPM: 600_000, Most: 1, ForMin: 200 * milli, ForMax: 2000 * milli, AmountMin: 50_000, AmountMax: 500_000},
 		draw:    (*nemesis).disturb,
 		link: disturb(func(amount int64) sim.Disturbance {
 			return sim.Disturbance{DuplicatePPM: amount}
 		})},
-	{Kind: ClockStep, Doc: "the time of day jumps, and jumps back in the end", Amount: "nanoseconds other than 0",
+	{Kind: ClockStep, Doc: "the time of day jumps, and jumps back in the end", Amount: "nanoseconds other than 0", Source: "NTP steps of 128 ms and more; operators",
 		hits: machine, timing: true, allowed: [2]int64{-MaxTime, MaxTime},
 		setting: Setting{OnPPM: 500_000, Most: 2, ForMin: 100 * milli, ForMax: 2000 * milli, AmountMin: int64(200 * milli), AmountMax: int64(10_000 * milli)},
 		draw:    (*nemesis).signedAmount, strike: (*Injector).stepClock, undo: (*Injector).stepBack},
-	{Kind: ClockDrift, Doc: "the clocks of a server run fast or slow", Amount: "parts per million other than 0",
+	{Kind: ClockDrift, Doc: "the clocks of a server run fast or slow", Amount: "parts per million other than 0", Source: "Corbett et al. (Spanner), OSDI 2012: 200 ppm",
 		hits: machine, timing: true, allowed: [2]int64{-MaxDriftPPM, MaxDriftPPM},
 		setting: Setting{OnPPM: 500_000, Most: 2, ForMin: 100 * milli, ForMax: 2000 * milli, AmountMin: 50, AmountMax: 1000},
 		draw:    (*nemesis).steadyAmount, strike: (*Injector).driftClock, undo: (*Injector).driftBack},
-	{Kind: Slow, Doc: "a server computes a multiple of its time: gray failure", Amount: "a factor",
+	{Kind: Slow, Doc: "a server computes a multiple of its time: gray failure", Amount: "a factor", Source: "Huang et al., Gray Failure, HotOS 2017",
 		hits: machine, timing: true, allowed: [2]int64{2, 1000},
 		setting: Setting{OnPPM: 300_000, Most: 2, ForMin: 100 * milli, ForMax: 2000 * milli, AmountMin: 2, AmountMax: 20},
 		draw:    (*nemesis).steadyPlain, strike: (*Injector).slow, undo: (*Injector).quicken},
-	{Kind: CrashLoop, Doc: "a process dies again at its first write after every restart",
+	{Kind: CrashLoop, Doc: "a process dies again at its first write after every restart", Source: "supervisors that restart what cannot run",
 		hits:    process,
 		setting: Setting{OnPPM: 150_000, Most: 1, ForMin: 50 * milli, ForMax: 1000 * milli},
 		draw:    (*nemesis).plain, strike: (*Injector).crashLoop, undo: (*Injector).restart},
-	{Kind: Memory, Doc: "a server has little memory: a process that holds more is killed", Amount: "bytes",
+	{Kind: Memory, Doc: "a server has little memory: a process that holds more is killed", Amount: "bytes", Source: "the kernel that kills for want of memory",
 		hits: machine, allowed: [2]int64{1, 1 << 50},
 		setting: Setting{OnPPM: 200_000, Most: 1, ForMin: 100 * milli, ForMax: 1000 * milli, AmountMin: 1 << 10, AmountMax: 64 << 10},
 		draw:    (*nemesis).plain, strike: (*Injector).shrinkMemory, undo: (*Injector).growMemory},
-	{Kind: Withhold, Doc: "a liar: a share of what a server sends is not sent", Amount: "parts per million",
+	{Kind: Withhold, Doc: "a liar: a share of what a server sends is not sent", Amount: "parts per million", Source: "Lamport, Shostak, Pease 1982",
 		hits: machine, lies: true, allowed: [2]int64{1, million},
 		setting: Setting{OnPPM: 500_000, Most: 1, ForMin: 500 * milli, ForMax: 4000 * milli, AmountMin: 100_000, AmountMax: million},
 		draw:    (*nemesis).plain, strike: lies(func(ppm uint64) sim.Adversary { return sim.Withhold{PPM: ppm} }), undo: (*Injector).honest},
-	{Kind: Flip, Doc: "a liar: in a share of what a server sends one bit is another", Amount: "parts per million",
+	{Kind: Flip, Doc: "a liar: in a share of what a server sends one bit is another", Amount: "parts per million", Source: "weak lies: a machine that computes or sends wrongly (DDIA, Byzantine Faults)",
 		hits: machine, lies: true, allowed: [2]int64{1, million},
 		setting: Setting{OnPPM: 500_000, Most: 1, ForMin: 500 * milli, ForMax: 4000 * milli, AmountMin: 10_000, AmountMax: 500_000},
 		draw:    (*nemesis).plain, strike: lies(func(ppm uint64) sim.Adversary { return sim.Flip{PPM: ppm} }), undo: (*Injector).honest},
-	{Kind: Replay, Doc: "a liar: a server sends old messages of its own again", Amount: "parts per million",
+	{Kind: Replay, Doc: "a liar: a server sends old messages of its own again", Amount: "parts per million", Source: "Lamport, Shostak, Pease 1982",
 		hits: machine, lies: true, allowed: [2]int64{1, million},
 		setting: Setting{OnPPM: 500_000, Most: 1, ForMin: 500 * milli, ForMax: 4000 * milli, AmountMin: 10_000, AmountMax: 500_000},
 		draw:    (*nemesis).plain, strike: lies(func(ppm uint64) sim.Adversary { return &sim.Replay{PPM: ppm} }), undo: (*Injector).honest},
-	{Kind: Equivocate, Doc: "a liar: a server tells each of its peers something else", Amount: "parts per million",
+	{Kind: Equivocate, Doc: "a liar: a server tells each of its peers something else", Amount: "parts per million", Source: "Lamport, Shostak, Pease 1982",
 		hits: machine, lies: true, allowed: [2]int64{1, million},
 		setting: Setting{OnPPM: 500_000, Most: 1, ForMin: 500 * milli, ForMax: 4000 * milli, AmountMin: 10_000, AmountMax: 500_000},
 		draw:    (*nemesis).plain, strike: lies(func(ppm uint64) sim.Adversary { return &sim.Equivocate{PPM: ppm} }), undo: (*Injector).honest},
+}
+
+// Ranges tell how the kind is drawn, unless a Profile says otherwise: how long a fault
+// lasts, how bad it is, and which share of the seeds has the kind, in percent.
+func (i *Info) Ranges() (lasts, amount string, percent int64) {
+	s := i.setting
+	lasts = fmt.Sprintf("%v to %v", s.ForMin, s.ForMax)
+	if i.Amount != "" {
+		amount = fmt.Sprintf("%d to %d", s.AmountMin, s.AmountMax)
+	}
+	return lasts, amount, s.OnPPM / 10_000
 }
 
 // index is the position of k in All, -1 if there is no such kind.

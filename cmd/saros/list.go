@@ -20,6 +20,15 @@ type item struct {
 	SeenBy    []string      `json:"seen_by,omitempty"`   // mutants
 	Scenarios []string      `json:"scenarios,omitempty"` // checks, situations
 	Params    []paramResult `json:"params,omitempty"`    // scenarios
+	Fault     *faultResult  `json:"fault,omitempty"`     // faults: how it is drawn
+}
+
+type faultResult struct {
+	Unit    string `json:"unit"` // of the amount; "": there is none
+	Amount  string `json:"amount"`
+	Lasts   string `json:"lasts"`
+	Percent int64  `json:"percent_of_seeds"`
+	Source  string `json:"source"`
 }
 
 type paramResult struct {
@@ -79,7 +88,8 @@ func itemsOf(list string) []item {
 		}
 	case "faults":
 		for _, f := range faults.All {
-			add(item{Name: string(f.Kind), Doc: f.Doc})
+			lasts, amount, percent := f.Ranges()
+			add(item{Name: string(f.Kind), Doc: f.Doc, Fault: &faultResult{f.Amount, amount, lasts, percent, f.Source}})
 		}
 	case "mutants":
 		for _, m := range scenarios.Mutants() {
@@ -114,6 +124,13 @@ func (a *app) list(list string, items []item) {
 		a.print("%-*s  %s\n", width, i.Name, i.Doc)
 		if i.Row != "" {
 			a.print("%-*s  %s; seen by %s\n", width, "", i.Row, strings.Join(i.SeenBy, ", "))
+		}
+		if f := i.Fault; f != nil {
+			amount := ""
+			if f.Unit != "" {
+				amount = fmt.Sprintf("; %s (%s)", f.Amount, f.Unit)
+			}
+			a.print("%-*s  in %d %% of the seeds, for %s%s; %s\n", width, "", f.Percent, f.Lasts, amount, f.Source)
 		}
 		for _, p := range i.Params {
 			a.print("%-*s    --set %s=%d  %s (%d to %d)\n", width, "", p.Name, p.Default, p.Doc, p.Min, p.Max)

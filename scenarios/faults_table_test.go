@@ -1,0 +1,67 @@
+package scenarios
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/saros-sim/saros/faults"
+)
+
+const (
+	faultsDoc  = "../docs/faults.md"
+	tableBegin = "<!-- written by make golden: every kind of fault -->\n"
+	tableEnd   = "<!-- the end of what make golden writes -->\n"
+)
+
+// TestFaultsTable keeps the table of docs/faults.md: every kind of fault, how it is
+// drawn, and how often it struck in a standard hunt of 500 seeds: kv, and kv with liars
+// for the kinds that only these have.
+func TestFaultsTable(t *testing.T) {
+	t.Parallel()
+	const seeds = 500
+	count := func(p Params) map[faults.Kind]int {
+		r, err := NewRunner(kv3(), "", p)
+		require.NoError(t, err)
+		struck := map[faults.Kind]int{}
+		for seed := range uint64(seeds) {
+			res := r.Run(Options{Seed: 1 + seed})
+			for _, c := range res.Fired {
+				struck[c.Kind] += c.N
+			}
+		}
+		return struck
+	}
+	usual, liars := count(nil), count(Params{"failures": int64(faults.Byzantine)})
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "%s\n| kind | what happens | amount | lasts | seeds with it | struck | models |\n|---|---|---|---|---|---|---|\n", tableBegin)
+	for i := range faults.All {
+		info := &faults.All[i]
+		lasts, amount, percent := info.Ranges()
+		if amount != "" {
+			amount = info.Amount + ", " + amount
+		}
+		struck := fmt.Sprint(usual[info.Kind])
+		if usual[info.Kind] == 0 {
+			struck = fmt.Sprintf("%d with `--failures byzantine`", liars[info.Kind])
+			require.NotZero(t, liars[info.Kind], "%s never strikes", info.Kind)
+		}
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %s | %d %% | %s | %s |\n", info.Kind, info.Doc, amount, lasts, percent, struck, info.Source)
+	}
+	fmt.Fprintf(&b, "\n%s", tableEnd)
+
+	doc, err := os.ReadFile(faultsDoc)
+	require.NoError(t, err)
+	begin, end := bytes.Index(doc, []byte(tableBegin)), bytes.Index(doc, []byte(tableEnd))
+	require.True(t, 0 <= begin && begin < end, "%s has lost the place of its table", faultsDoc)
+	end += len(tableEnd)
+	if os.Getenv("SAROS_GOLDEN") == "write" {
+		doc = append(append(append([]byte(nil), doc[:begin]...), b.Bytes()...), doc[end:]...)
+		require.NoError(t, os.WriteFile(faultsDoc, doc, 0o666))
+		return
+	}
+	require.Equal(t, string(doc[begin:end]), b.String(), "make golden writes it anew")
+}
