@@ -251,6 +251,7 @@ func (n *nemesis) process(f *Fault, s Setting) {
 //	isolate   1 | 2,3,4,5        halves   1,4 | 2,3,5
 //	pair      1 | 2              bridge   1,2 | 4,5   (3 reaches both sides)
 //	leader    whoever leads | all others
+//	ring      1 | 3,  1 | 4,  2 | 4,  2 | 5,  3 | 5   (each reaches its neighbours only)
 //
 // Clients reach both sides, or are on one of them.
 func (n *nemesis) partition(f *Fault, _ Setting) {
@@ -271,6 +272,9 @@ func (n *nemesis) partition(f *Fault, _ Setting) {
 		return
 	case shape < 35:
 		f.From, f.To = n.list(a), n.all(false, a)
+	case shape >= 93 && n.n > 3:
+		n.ring(f)
+		return
 	case shape < 50:
 		f.From, f.To = n.list(a), n.list(b)
 	case shape < 65 && n.n > 2:
@@ -284,6 +288,28 @@ func (n *nemesis) partition(f *Fault, _ Setting) {
 	case clients:
 		f.To = n.with0(f.To)
 	}
+}
+
+// ring cuts all pairs of servers that are not neighbours: f is the last pair, the others
+// are faults of their own.
+func (n *nemesis) ring(f *Fault) {
+	others := len(n.faults)
+	for a := 1; a <= n.n-2; a++ {
+		for b := a + 2; b <= n.n; b++ {
+			if a == 1 && b == n.n {
+				continue // the ring closes
+			}
+			pair := *f
+			pair.From, pair.To = n.list(a), n.list(b)
+			if pair.At+pair.For >= int64(n.p.Heal) {
+				pair.For = 0
+			}
+			n.faults = append(n.faults, pair)
+		}
+	}
+	last := len(n.faults) - 1
+	f.From, f.To = n.faults[last].From, n.faults[last].To
+	n.faults = n.faults[:max(last, others)]
 }
 
 // oneWay draws a direction: out of a server, into it, one link, out of or into

@@ -133,6 +133,13 @@ func TestDrawDistribution(t *testing.T) {
 			has["crash of the leader"] = has["crash of the leader"] || (f.Kind == Kill || f.Kind == PowerLoss) && f.Target == Leader
 			has["pause of the leader"] = has["pause of the leader"] || f.Kind == Pause && f.Target == Leader
 			if f.Kind == Partition {
+				pairs := 0
+				for _, g := range p.Faults {
+					if g.Kind == Partition && g.At == f.At && len(g.From) == 1 && len(g.To) == 1 {
+						pairs++
+					}
+				}
+				has["ring"] = has["ring"] || pairs == 5
 				has["leader isolated"] = has["leader isolated"] || f.Target == Leader
 				has["one isolated"] = has["one isolated"] || len(f.From) == 1 && len(f.To) == 4
 				has["halves"] = has["halves"] || len(f.From) == 2 && len(f.To) == 3
@@ -179,7 +186,7 @@ func TestDrawDistribution(t *testing.T) {
 		{"whole core", 45}, {"core of 3", 15}, {"core of 4", 15}, {"aimed", 50}, {"aimed at a send", 25},
 		{"aimed at a sync", 15}, {"aimed at durable", 15}, {"power loss of all", 20}, {"kill of all", 8},
 		{"crash of the leader", 25}, {"pause of the leader", 10}, {"leader isolated", 15}, {"one isolated", 15},
-		{"halves", 8}, {"pair", 8}, {"bridge", 2}, {"clients on a side", 15}, {"out of one", 5}, {"into one", 5},
+		{"ring", 3}, {"halves", 8}, {"pair", 8}, {"bridge", 2}, {"clients on a side", 15}, {"out of one", 5}, {"into one", 5},
 		{"into the leader", 3}, {"steady tail", 20},
 	} {
 		share := 100 * shapes[c.shape] / seeds
