@@ -203,11 +203,12 @@ func opOf(kind checker.Kind) kv.Op {
 func (k *kvClient) ask(c *kv.Command) (raft.Status, kv.Reply, bool) {
 	k.request++
 	k.command = c.Append(k.command[:0])
-	k.frame = (&raft.Request{ID: k.request, Command: k.command}).Append(k.frame[:0])
+	k.frame = raft.Seal((&raft.Request{ID: k.request, Command: k.command}).Append(k.frame[:0]))
 	var m raft.Reply
 	servers := k.sys.servers
 	_, err := k.c.Call(servers[k.target], raft.KindRequest, k.frame, leastWait+time.Duration(k.c.Rand(uint64(mostWait-leastWait))), func(f sim.Frame) bool {
-		return f.Kind == raft.KindReply && m.Decode(f.Bytes) && m.ID == k.request
+		b, whole := raft.Unseal(f.Bytes)
+		return whole && f.Kind == raft.KindReply && m.Decode(b) && m.ID == k.request
 	})
 	if err != nil {
 		k.target = int(k.c.Rand(uint64(len(servers))))

@@ -129,6 +129,10 @@ func (a *actor) Send(to sim.NodeID, kind sim.Kind, frame []byte) {
 	if len(frame) > sim.MaxFrame {
 		panic(fmt.Sprintf("stage: a frame of %d bytes, at most %d", len(frame), sim.MaxFrame))
 	}
+	frame, whole := Unseal(frame)
+	if !whole {
+		panic("stage: a frame without its checksum")
+	}
 	s := a.s
 	if to == client {
 		s.answered(a, kind, frame)
@@ -253,7 +257,7 @@ func (s *stage) arrive(f *flight) bool {
 	if a.node == nil {
 		return false
 	}
-	frame := slices.Clone(f.frame)
+	frame := Seal(slices.Clone(f.frame))
 	s.happens(a, func(n *Node) { n.Receive(a, f.from, f.kind, frame) })
 	for i := range frame {
 		frame[i] = 0xdb // the node must have kept nothing of it

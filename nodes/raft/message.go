@@ -2,6 +2,7 @@ package raft
 
 import (
 	"encoding/binary"
+	"hash/crc32"
 
 	"github.com/saros-sim/saros/sim"
 )
@@ -68,9 +69,30 @@ const (
 	appendHeader = 4 * 8         // bytes of an append without entries
 	entryHeader  = 8 + 8 + 1 + 4 // bytes of an entry without data
 
+	sealBytes    = 4             // of every frame
+
 	// MaxCommand is the largest command, in bytes: what fits into an append by itself.
-	MaxCommand = sim.MaxFrame - appendHeader - entryHeader
+	MaxCommand = sim.MaxFrame - appendHeader - entryHeader - sealBytes
 )
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli) //saros:constant table
+
+// Seal appends a checksum to a frame: what was said may not arrive as it was said, for the
+// checksums of the network are weak and are taken too late and too early (Stone and
+// Partridge, "When the CRC and TCP Checksum Disagree", SIGCOMM 2000).
+func Seal(b []byte) []byte {
+	return binary.LittleEndian.AppendUint32(b, crc32.Checksum(b, castagnoli))
+}
+
+// Unseal returns a frame without its checksum, and whether that is right. A frame with
+// another one counts as lost.
+func Unseal(frame []byte) ([]byte, bool) {
+	n := len(frame) - sealBytes
+	if n < 0 {
+		return nil, false
+	}
+	return frame[:n:n], binary.LittleEndian.Uint32(frame[n:]) == crc32.Checksum(frame[:n], castagnoli)
+}
 
 // Frames are fixed-width, little endian. A malformed frame decodes to false and is
 // dropped: the network is not to be trusted with more.
@@ -207,7 +229,7 @@ func (r *reader) entry() Entry {
 	return e
 }
 
-// Request is what a client sends: a number of its own, given back in the answer, and
+// Request is what a client sends, sealed: a number of its own, given back in the answer, and
 // a command of at most MaxCommand bytes for the state machine.
 type Request struct {
 	ID      uint64
@@ -240,7 +262,7 @@ const (
 	Busy
 )
 
-// Reply answers a Request.
+// Reply answers a Request, sealed.
 type Reply struct {
 	ID     uint64
 	Status Status

@@ -256,3 +256,25 @@ func FuzzReceive(f *testing.F) {
 		}
 	})
 }
+
+// TestSeal: a sealed frame is opened to what it was; one of which up to three bits have
+// changed is not (CRC-32C has a Hamming distance of 4 up to 2 GB).
+func TestSeal(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		frame := rapid.SliceOf(rapid.Byte()).Draw(t, "frame")
+		sealed := Seal(bytes.Clone(frame))
+		back, whole := Unseal(sealed)
+		if !whole || !bytes.Equal(back, frame) {
+			t.Fatalf("%x became %x, %v", frame, back, whole)
+		}
+		for bit := range rapid.SampledFrom([]int{1, 2, 3}).Draw(t, "bits") {
+			at := rapid.IntRange(0, len(sealed)*8/3-1).Draw(t, "at")*3 + bit // no bit twice
+			sealed[at/8] ^= 1 << (at % 8)
+		}
+		if _, whole := Unseal(sealed); whole {
+			t.Fatalf("%x is not what was sealed", sealed)
+		}
+	})
+	_, whole := Unseal([]byte{1, 2, 3})
+	require.False(t, whole)
+}

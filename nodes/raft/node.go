@@ -160,6 +160,11 @@ func (n *Node) Receive(env sim.Env, from sim.NodeID, kind sim.Kind, frame []byte
 	if !n.Ready() || kind != KindRequest && n.peer(from) == nil {
 		return
 	}
+	frame, whole := Unseal(frame)
+	if !n.rules.Whole(whole) {
+		n.env.Sometimes(true, "raft: damaged frame dropped")
+		return
+	}
 	switch kind {
 	case KindPreVote:
 		n.onPreVote(from, frame)

@@ -88,7 +88,7 @@ func TestDeafBeforeRecovery(t *testing.T) {
 	s.kill(a)
 	a.node = New(Config{Peers: s.peers, Machine: new(journal)}, nil)
 	a.node.Boot(a)
-	frame := (&VoteRequest{Term: 7}).append(nil)
+	frame := Seal((&VoteRequest{Term: 7}).append(nil))
 	for kind := KindPreVote; kind <= KindReply; kind++ {
 		a.node.Receive(a, 2, kind, frame)
 	}

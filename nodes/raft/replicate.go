@@ -86,7 +86,7 @@ func (n *Node) sendEntries(p *progress) {
 func (n *Node) sendAppend(p *progress, last Index) Index {
 	m := AppendRequest{Term: n.term, PrevIndex: p.next - 1, PrevTerm: n.log.Term(p.next - 1), Commit: n.commit}
 	m.Entries = n.entries[:0]
-	room := sim.MaxFrame - appendHeader
+	room := sim.MaxFrame - appendHeader - sealBytes
 	for i := p.next; i <= last; i++ {
 		e := n.log.Entry(i)
 		if room -= entryHeader + len(e.Data); room < 0 {

@@ -54,6 +54,7 @@ func (n *Node) onRequest(from sim.NodeID, frame []byte) {
 
 func (n *Node) answer(to sim.NodeID, id uint64, s Status, result []byte) {
 	n.buf = (&Reply{ID: id, Status: s, Leader: n.leader, Result: result}).append(n.buf[:0])
+	n.buf = Seal(n.buf)
 	n.env.Send(to, KindReply, n.buf)
 }
 

@@ -75,6 +75,12 @@ type Rules struct {
 	// Applies tells how far entries may be applied (High-Water Mark).
 	Applies func(commit, last Index) Index
 
+	// Messages.
+
+	// Whole tells whether a frame is taken whose checksum is right, or is not: bits flip
+	// on the way, in memory and in what forwards (Stone and Partridge, SIGCOMM 2000).
+	Whole func(right bool) bool
+
 	// Requests.
 
 	// Abandoned is the true answer to a request that waits when leadership is lost:
@@ -149,6 +155,7 @@ func DefaultRules() Rules {
 		ElectionQuorum: Majority,
 		MayCommit:      func(entry, own Term) bool { return entry == own },
 		Applies:        func(commit, last Index) Index { return min(commit, last) },
+		Whole:          func(right bool) bool { return right },
 		Abandoned:      func() Status { return Unknown },
 		ReadLocally:    func(Role) bool { return false },
 	}

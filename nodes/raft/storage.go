@@ -108,7 +108,7 @@ func (n *Node) release() {
 	n.held = n.held[:copy(n.held, n.held[used:])]
 }
 
-// deliver hands a frame to the network, or to this node itself: a leader is its own
+// deliver hands the frame in n.buf to the network, or to this node itself: a leader is its own
 // follower, a candidate its own voter, and both wait for their disk as others do.
 func (n *Node) deliver(to sim.NodeID, kind sim.Kind, frame []byte) {
 	if kind == KindAppendReply {
@@ -119,7 +119,8 @@ func (n *Node) deliver(to sim.NodeID, kind sim.Kind, frame []byte) {
 		}
 	}
 	if to != n.env.Self() {
-		n.env.Send(to, kind, frame)
+		n.buf = Seal(frame)
+		n.env.Send(to, kind, n.buf)
 		return
 	}
 	switch kind {

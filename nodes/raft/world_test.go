@@ -116,7 +116,7 @@ func talk(c *sim.Client, servers []sim.NodeID) {
 	for id := uint64(1); ; id++ {
 		frame := (&Request{ID: id, Command: fmt.Appendf(nil, "%d of client %d", id, c.ID())}).Append(nil)
 		for _, s := range servers {
-			c.Send(s, KindRequest, frame)
+			c.Send(s, KindRequest, Seal(frame))
 		}
 		c.Sleep(time.Duration(c.Rand(uint64(60 * time.Millisecond))))
 	}
