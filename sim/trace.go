@@ -23,7 +23,7 @@ const (
 	TraceWake                           // a client's wait ended
 	TraceIO                             // disk operation submitted; Kind: Op; Arg: hash of name, offset, length; Bytes: what is written
 	TraceDone                           // disk operation ended; Kind: Op; Arg: 1 when with an error
-	TraceKill
+	TraceKill                           // Arg 1: for the memory that it held
 	TracePowerLoss
 	TracePause
 	TraceResume
@@ -63,6 +63,9 @@ const (
 )
 
 var lostNames = [...]string{"loss", "partition", "down", "run queue full"} //saros:constant names
+
+// killedForMemory is the argument of the kill of a process that held too much memory.
+const killedForMemory = 1
 
 // TraceLine is one line of a trace. Bytes are valid during the call only.
 type TraceLine struct {
@@ -150,6 +153,10 @@ func (l *TraceLine) AppendJSON(b []byte, names []string, v *Vocabulary) []byte {
 		num("failed", int64(l.Arg))
 	case TraceBoot:
 		num("incarnation", int64(l.Arg))
+	case TraceKill:
+		if l.Arg == killedForMemory {
+			str("reason", "out of memory")
+		}
 	case TraceBuggify:
 		str("point", string(l.Bytes))
 	case TraceLie:

@@ -72,6 +72,9 @@ type World struct {
 	After func(n NodeID)
 	// OnHalt, when set, is told of a process that stopped itself.
 	OnHalt func(n NodeID, err error)
+	// OnOutOfMemory, when set, is told of a process that was killed for the memory that
+	// it held. Who restarts it does so in an intervention (At), not here.
+	OnOutOfMemory func(n NodeID)
 	// PanicStack is where a machine panicked, for a person to read; no part of the run.
 	PanicStack []byte
 }
@@ -120,7 +123,7 @@ func (w *World) Reset(o Options) {
 	clear(w.pointAt)
 	clear(w.calls)
 	w.current = nil
-	w.Trace, w.After, w.OnHalt, w.PanicStack, w.Budget = nil, nil, nil, nil, 0
+	w.Trace, w.After, w.OnHalt, w.OnOutOfMemory, w.PanicStack, w.Budget = nil, nil, nil, nil, nil, 0
 }
 
 // Stop ends all client programs in order: their pending calls unwind.
