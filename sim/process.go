@@ -42,10 +42,11 @@ type node struct {
 	observed [maxFields]int64
 	watches  []watch
 
-	slow      int64  // factor of all CPU work; 0 and 1: none
-	memory    int64  // bytes that the process has charged
-	budget    int64  // and how many it may; 0: any
-	version   uint32 // how often the node got another program
+	slow      int64                // factor of all CPU work; 0 and 1: none
+	memory    int64                // bytes that the process has charged
+	budget    int64                // and how many it may; 0: any
+	version   uint32               // of the program that boots next
+	first     func(uint32) Machine // the program of FirstVersion, when another boots next
 	adversary Adversary
 	lies      uint32 // occurrence of ChooseLie
 }
@@ -63,7 +64,8 @@ func (n *node) reset(w *World, id NodeID, name string) {
 	n.ties, n.rands = 0, 0
 	n.observed = [maxFields]int64{}
 	n.watches = n.watches[:0]
-	n.slow, n.memory, n.budget, n.version, n.adversary, n.lies = 0, 0, w.opts.Memory, 0, nil, 0
+	n.slow, n.memory, n.budget, n.adversary, n.lies = 0, 0, w.opts.Memory, nil, 0
+	n.version, n.first = FirstVersion, nil
 	n.disk.reset(w, n, w.opts.Disk)
 	o := w.opts.Clock
 	n.clock = clock{bound: o.Bound}
@@ -234,7 +236,7 @@ func (w *World) Restart(id NodeID) bool {
 		n.clock.setDrift(w.now, n.clock.driftPPM)
 	}
 	n.machine = n.boot(n.incarnation)
-	w.record(TraceBoot, id, 0, 0, uint64(n.incarnation), nil)
+	w.record(TraceBoot, id, 0, 0, uint64(n.version-FirstVersion)<<32|uint64(n.incarnation), nil)
 	before := w.current
 	w.current = n
 	n.cpu = w.now

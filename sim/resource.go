@@ -105,13 +105,3 @@ func (w *World) SetMemory(id NodeID, budget int64) bool {
 
 // MemoryBudget is node n's memory budget in bytes; 0: no limit.
 func (w *World) MemoryBudget(id NodeID) int64 { return w.nodes[id].budget }
-
-// Upgrade gives node n another program: from its next boot on, boot makes its machines.
-// The disk stays as the program before has left it, so that a rolling upgrade is an
-// Upgrade, a Kill and a Restart of one node after another. Going back is another Upgrade.
-func (w *World) Upgrade(id NodeID, boot func(incarnation uint32) Machine) {
-	n := w.nodes[id]
-	n.boot = boot
-	n.version++
-	w.record(TraceUpgrade, id, 0, 0, uint64(n.version), nil)
-}

@@ -196,41 +196,6 @@ func TestOutOfMemoryComesInItsTurn(t *testing.T) {
 	}
 }
 
-// A node that is upgraded runs another program from its next boot on, over the disk
-// that the one before has left.
-func TestUpgrade(t *testing.T) {
-	t.Parallel()
-	w := New(Options{})
-	var log []string
-	program := func(version string) func(uint32) Machine {
-		return func(incarnation uint32) Machine {
-			return stub{
-				boot: func(env Env) { env.Disk().List() },
-				complete: func(env Env, _ IOID, io IO) {
-					if io.Op == OpList {
-						names := version + ":"
-						for _, f := range io.Files {
-							names += " " + f.Name
-						}
-						log = append(log, names)
-						env.Disk().Create(version)
-						env.Disk().SyncDir()
-					}
-				},
-			}
-		}
-	}
-	n := w.AddNode("neptune", program("old"))
-	for _, version := range []string{"new", "old2"} {
-		w.Run(End-1, nil)
-		w.Upgrade(n, program(version))
-		w.Kill(n)
-		w.Restart(n)
-	}
-	w.Run(End-1, nil)
-	assert.Equal(t, []string{"old:", "new: old", "old2: new old"}, log)
-}
-
 // A crash can be aimed at a write: submitted to the disk, and not yet complete.
 func TestAimedAtAWrite(t *testing.T) {
 	t.Parallel()
