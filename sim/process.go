@@ -42,13 +42,15 @@ type node struct {
 	observed [maxFields]int64
 	watches  []watch
 
-	slow      int64                // factor of all CPU work; 0 and 1: none
-	memory    int64                // bytes that the process has charged
-	budget    int64                // and how many it may; 0: any
-	version   uint32               // of the program that boots next
-	first     func(uint32) Machine // the program of FirstVersion, when another boots next
-	adversary Adversary
-	lies      uint32 // occurrence of ChooseLie
+	slow        int64                // factor of all CPU work; 0 and 1: none
+	memory      int64                // bytes that the process has charged
+	budget      int64                // and how many it may; 0: any
+	version     uint32               // of the program that boots next
+	first       func(uint32) Machine // the program of FirstVersion, when another boots next
+	adversary   Adversary
+	lies        uint32 // occurrence of ChooseLie
+	emissions   uint32 // occurrence of ChooseTie on the adversary's stream
+	adversaries uint32 // how often one came or went
 }
 
 func (n *node) reset(w *World, id NodeID, name string) {
@@ -64,7 +66,8 @@ func (n *node) reset(w *World, id NodeID, name string) {
 	n.ties, n.rands = 0, 0
 	n.observed = [maxFields]int64{}
 	n.watches = n.watches[:0]
-	n.slow, n.memory, n.budget, n.adversary, n.lies = 0, 0, w.opts.Memory, nil, 0
+	n.slow, n.memory, n.budget, n.adversary = 0, 0, w.opts.Memory, nil
+	n.lies, n.emissions, n.adversaries = 0, 0, 0
 	n.version, n.first = FirstVersion, nil
 	n.disk.reset(w, n, w.opts.Disk)
 	o := w.opts.Clock

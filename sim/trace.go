@@ -37,7 +37,7 @@ const (
 	TraceMemory    // a node's memory budget changed; Arg: bytes
 	TraceBuggify   // a Buggify point fired; Bytes: its name
 	TraceAdversary // an adversary came between a node and the network (Arg 1) or left (0)
-	TraceLie       // a frame went to the adversary instead; From: its receiver; Arg: how many frames it made of it
+	TraceLie       // an adversary did not let a frame pass; From: its receiver; Arg: how many frames it made of it
 	traceEnd
 )
 

@@ -62,7 +62,6 @@ type World struct {
 	calls   map[buggifyCall]uint32 // occurrence of ChooseBuggify
 	named   []byte
 	liar    liar
-	lied    []byte
 
 	// Budget is how many events the run may have; 0: MaxEvents.
 	Budget uint64
@@ -371,6 +370,8 @@ func (w *World) step() {
 		w.pendingAt = w.pendingAt[:len(w.pendingAt)-1]
 		w.interventions[ev.arg]()
 		w.interventions[ev.arg] = nil
+	case evEmit:
+		w.emit(n, ev)
 	case evStart:
 		w.events++
 		w.record(TraceStart, n.id, 0, 0, 0, nil)
