@@ -158,6 +158,9 @@ func (w *World) handle(n *node, ev event) {
 	case evFrame:
 		frame := w.frames.get(ev.arg, ev.size)
 		w.record(TraceDeliver, n.id, ev.from, ev.kind, 0, frame)
+		if w.armed > 0 {
+			w.notice(n, w.now, StepReceive, ev.kind)
+		}
 		n.machine.Receive(n, ev.from, ev.kind, frame)
 		w.frames.drop(ev.arg, ev.size)
 	case evTimer:
