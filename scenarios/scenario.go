@@ -1,7 +1,6 @@
 package scenarios
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -235,9 +234,6 @@ func (r *Runner) Run(o Options) Result {
 	s.build(w)
 	w.Trace, w.After = o.Trace, s.after
 	w.OnHalt = func(n sim.NodeID, err error) {
-		if errors.Is(err, sim.ErrOutOfMemory) {
-			return // killed by its kernel
-		}
 		w.Violate("recovery", "halted", fmt.Sprintf("node %s stopped itself: %v", w.Names()[n], err))
 	}
 	t := s.topology()

@@ -13,6 +13,7 @@ const (
 	StepSync                    // a sync was submitted to the disk
 	StepDurable                 // a sync ended: its data is durable
 	StepWrite                   // an append or a write was submitted to the disk
+	StepReceive                 // a frame of some kind is handled, and nothing it leads to has left
 )
 
 type watch struct {
@@ -23,8 +24,8 @@ type watch struct {
 }
 
 // Watch arms an intervention that runs once, right after the nth step (from 1) that
-// the node makes from now on; kind tells which frames StepSend counts. Disarm all
-// with Unwatch.
+// the node makes from now on; kind tells which frames StepSend and StepReceive count.
+// Disarm all with Unwatch.
 func (w *World) Watch(id NodeID, on Step, kind Kind, nth int, do func()) {
 	n := w.nodes[id]
 	n.watches = append(n.watches, watch{on, kind, max(nth, 1), do})
@@ -43,7 +44,7 @@ func (w *World) Unwatch() {
 func (w *World) notice(n *node, at Time, on Step, kind Kind) {
 	for i := 0; i < len(n.watches); i++ {
 		h := &n.watches[i]
-		if h.on != on || on == StepSend && h.kind != kind {
+		if h.on != on || h.kind != kind && (on == StepSend || on == StepReceive) {
 			continue
 		}
 		if h.left--; h.left > 0 {

@@ -99,6 +99,13 @@ var steadyLoads = []steady{
 			}
 		})
 	}},
+	{name: "liars", o: Options{Link: LinkOptions{Min: time.Millisecond, Mean: time.Millisecond}}, build: func(w *World) {
+		addPingers(w, 20)
+		w.SetAdversary(1, &Equivocate{PPM: 500_000})
+		w.SetAdversary(2, twist(func(env AdversaryEnv, to NodeID, kind Kind, frame []byte) {
+			env.Emit(to, kind, frame, time.Duration(env.Rand(1000)))
+		}))
+	}},
 	{name: "held effects", o: rough, build: func(w *World) {
 		addPingers(w, 3)
 		w.AddNode("saturn", func(uint32) Machine { return &logger{} })

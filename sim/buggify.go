@@ -52,9 +52,10 @@ func (w *World) buggify(n *node, name string) bool {
 	return true
 }
 
-// decide makes one choice that is too rare to be worth more than a call.
+// decide makes one choice of a stream that has no owner to keep its key.
 func (w *World) decide(s Stream, c Choice, n uint32, bound uint64) uint64 {
-	return w.Decider().Decide(s, c, n, bound)
+	d := draws{w: w, s: s, n: n, base: base(streamKey(w.opts.Seed, s), 0, n)}
+	return d.below(c, bound)
 }
 
 // Points lists the Buggify points that the run came by, in the order in which it did.

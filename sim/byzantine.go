@@ -6,10 +6,10 @@ import (
 )
 
 // Adversary makes a liar of a node: every frame that the node's machine sends is handed
-// to it instead of to the network (Byzantine failure: Lamport, Shostak, Pease 1982; the
-// node's own state stays correct, for others see no more of a node than its frames). It
-// may let the frame pass, change it, keep it, or send others. Its memory outlives the
-// node's incarnations. Its choices come from a stream of its own.
+// to it when it leaves, instead of to the network (Byzantine failure: Lamport, Shostak,
+// Pease 1982; the machine itself stays correct, for others see no more of a node than its
+// frames). It may let the frame pass, change it, keep it, or send others. What it
+// remembers outlives the node's incarnations; make a new one for every node of every run.
 //
 // The adversaries here know no protocol. One that must encode and sign lives beside
 // its protocol.
@@ -19,25 +19,28 @@ type Adversary interface {
 	Outgoing(env AdversaryEnv, to NodeID, kind Kind, frame []byte)
 }
 
-// AdversaryEnv is what an Adversary can do.
+// AdversaryEnv is what an Adversary can do. It is valid during the call of Outgoing.
 type AdversaryEnv interface {
 	// Self is the node whose frames are handed in.
 	Self() NodeID
 	// Now is true time: nothing is hidden from the worst of liars.
 	Now() Time
-	// Rand returns a number in [0, bound).
+	// Rand returns a number in [0, bound), from the adversary's own stream.
 	Rand(bound uint64) uint64
-	// Emit sends a frame to anybody, of any kind, after a while; it is copied.
+	// Emit sends a frame to anybody, of any kind; it is copied. It leaves after a while,
+	// whether the node is up by then or not, unless the adversary is gone.
 	Emit(to NodeID, kind Kind, frame []byte, after time.Duration)
 }
 
-// SetAdversary puts an adversary between node n and the network; nil takes it away.
+// SetAdversary puts an adversary between node n and the network; nil takes it away, and
+// with it what it has not sent yet.
 func (w *World) SetAdversary(id NodeID, a Adversary) bool {
 	n := w.nodes[id]
 	if n.client != nil || n.adversary == nil && a == nil {
 		return false
 	}
 	n.adversary = a
+	n.adversaries++
 	present := uint64(0)
 	if a != nil {
 		present = 1
@@ -50,15 +53,24 @@ func (w *World) SetAdversary(id NodeID, a Adversary) bool {
 type liar struct {
 	n       *node
 	at      Time
+	to      NodeID
+	kind    Kind
+	frame   []byte // as the machine sent it
+	copied  []byte // and as the adversary may change it
 	emitted uint64
+	passed  bool // emitted once as it was
 }
 
+// lie hands a frame to the adversary. The trace tells of it unless the adversary lets the
+// frame pass.
 func (w *World) lie(n *node, at Time, to NodeID, kind Kind, frame []byte) {
-	w.lied = append(w.lied[:0], frame...)
 	l := &w.liar
-	*l = liar{n: n, at: at}
-	n.adversary.Outgoing(l, to, kind, w.lied)
-	w.record(TraceLie, n.id, to, kind, l.emitted, nil)
+	*l = liar{n: n, at: at, to: to, kind: kind, frame: frame, copied: append(l.copied[:0], frame...)}
+	n.adversary.Outgoing(l, to, kind, l.copied)
+	l.frame = nil
+	if l.emitted != 1 || !l.passed {
+		w.record(TraceLie, n.id, to, kind, l.emitted, nil)
+	}
 }
 
 func (l *liar) Self() NodeID { return l.n.id }
@@ -70,9 +82,27 @@ func (l *liar) Rand(bound uint64) uint64 {
 }
 
 func (l *liar) Emit(to NodeID, kind Kind, frame []byte, after time.Duration) {
+	n, w := l.n, l.n.w
+	w.admit(n, to, frame)
 	l.emitted++
-	l.n.w.admit(l.n, to, frame)
-	l.n.w.send(l.n, l.at.Add(max(after, 0)), to, kind, frame)
+	l.passed = to == l.to && kind == l.kind && after <= 0 && bytes.Equal(frame, l.frame)
+	if after <= 0 {
+		w.send(n, l.at, to, kind, frame)
+		return
+	}
+	n.emissions++
+	tie := w.decide(AdversaryStream(n.id), ChooseTie, n.emissions-1, tieBound)
+	w.queue.push(l.at.Add(after), w.queue.order(tie),
+		event{what: evEmit, kind: kind, node: n.id, from: to, gen: n.adversaries, arg: w.frames.put(frame), size: uint32(len(frame))})
+}
+
+// emit is the moment at which a frame leaves that an adversary has kept for a while.
+func (w *World) emit(n *node, ev event) {
+	if ev.gen == n.adversaries {
+		w.events++
+		w.send(n, w.now, ev.from, ev.kind, w.frames.get(ev.arg, ev.size))
+	}
+	w.frames.drop(ev.arg, ev.size)
 }
 
 // Withhold keeps a share of the frames.
@@ -98,11 +128,17 @@ func (a Flip) Outgoing(env AdversaryEnv, to NodeID, kind Kind, frame []byte) {
 }
 
 // Replay sends, with a share of the frames, one of the last sixteen again, to whom it
-// went then.
+// went then, within a second.
 type Replay struct {
 	PPM  uint64
-	sent [16]heldEffect
+	sent [16]sentFrame
 	n    int
+}
+
+type sentFrame struct {
+	to    NodeID
+	kind  Kind
+	frame []byte
 }
 
 // Outgoing implements Adversary.

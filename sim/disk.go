@@ -170,11 +170,13 @@ func (d *disk) submit(at Time, o diskOp) {
 	d.busy = max(at, d.busy).Add(d.latency(o, &draw))
 	w.queue.push(d.busy, w.queue.order(draw.below(ChooseTie, tieBound)),
 		event{what: evIO, node: d.n.id, gen: d.n.incarnation, arg: slot})
-	if o.op == OpSync && r.err == nil {
-		w.notice(d.n, at, StepSync, 0)
-	}
-	if o.op == OpAppend || o.op == OpWrite {
-		w.notice(d.n, at, StepWrite, 0)
+	if r.err == nil {
+		switch o.op {
+		case OpSync:
+			w.notice(d.n, at, StepSync, 0)
+		case OpAppend, OpWrite:
+			w.notice(d.n, at, StepWrite, 0)
+		}
 	}
 }
 

@@ -164,6 +164,10 @@ func (n *node) Halt(err error) {
 }
 
 func (w *World) halt(n *node, err error) {
+	if err == errOutOfMemory {
+		w.outOfMemory(n)
+		return
+	}
 	w.halted++
 	w.record(TraceHalt, n.id, 0, 0, 0, []byte(err.Error()))
 	if w.OnHalt != nil {

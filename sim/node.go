@@ -68,8 +68,8 @@ type Env interface {
 	// Spend charges CPU time: later effects of this handler leave after it, and
 	// the node serves no other event before it has passed.
 	Spend(d time.Duration)
-	// Memory charges delta bytes to the process, or releases -delta. A process that
-	// holds more than its node has is killed.
+	// Memory charges delta bytes to the process, or releases -delta of them. A process
+	// that holds more than its node has is killed. A crash releases all.
 	Memory(delta int64)
 	// Buggify is true now and then in some runs, where the author asks for trouble at a
 	// point that has this name; false outside of a simulation that wants it.

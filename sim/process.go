@@ -42,12 +42,15 @@ type node struct {
 	observed [maxFields]int64
 	watches  []watch
 
-	slow      int64  // factor of all CPU work; 0 and 1: none
-	memory    int64  // bytes that the process has charged
-	budget    int64  // and how many it may; 0: any
-	version   uint32 // how often the node got another program
-	adversary Adversary
-	lies      uint32 // occurrence of ChooseLie
+	slow        int64                // factor of all CPU work; 0 and 1: none
+	memory      int64                // bytes that the process has charged
+	budget      int64                // and how many it may; 0: any
+	version     uint32               // of the program that boots next
+	first       func(uint32) Machine // the program of FirstVersion, when another boots next
+	adversary   Adversary
+	lies        uint32 // occurrence of ChooseLie
+	emissions   uint32 // occurrence of ChooseTie on the adversary's stream
+	adversaries uint32 // how often one came or went
 }
 
 func (n *node) reset(w *World, id NodeID, name string) {
@@ -63,7 +66,9 @@ func (n *node) reset(w *World, id NodeID, name string) {
 	n.ties, n.rands = 0, 0
 	n.observed = [maxFields]int64{}
 	n.watches = n.watches[:0]
-	n.slow, n.memory, n.budget, n.version, n.adversary, n.lies = 0, 0, w.opts.Memory, 0, nil, 0
+	n.slow, n.memory, n.budget, n.adversary = 0, 0, w.opts.Memory, nil
+	n.lies, n.emissions, n.adversaries = 0, 0, 0
+	n.version, n.first = FirstVersion, nil
 	n.disk.reset(w, n, w.opts.Disk)
 	o := w.opts.Clock
 	n.clock = clock{bound: o.Bound}
@@ -153,6 +158,9 @@ func (w *World) handle(n *node, ev event) {
 	case evFrame:
 		frame := w.frames.get(ev.arg, ev.size)
 		w.record(TraceDeliver, n.id, ev.from, ev.kind, 0, frame)
+		if w.armed > 0 {
+			w.notice(n, w.now, StepReceive, ev.kind)
+		}
 		n.machine.Receive(n, ev.from, ev.kind, frame)
 		w.frames.drop(ev.arg, ev.size)
 	case evTimer:
@@ -234,7 +242,7 @@ func (w *World) Restart(id NodeID) bool {
 		n.clock.setDrift(w.now, n.clock.driftPPM)
 	}
 	n.machine = n.boot(n.incarnation)
-	w.record(TraceBoot, id, 0, 0, uint64(n.incarnation), nil)
+	w.record(TraceBoot, id, 0, 0, uint64(n.version-FirstVersion)<<32|uint64(n.incarnation), nil)
 	before := w.current
 	w.current = n
 	n.cpu = w.now

@@ -174,4 +174,5 @@ const (
 	evRelease                    // held effects leave
 	evIntervene                  // a fault or a heal
 	evStart                      // a client starts
+	evEmit                       // an adversary sends what it has kept; from: to whom
 )

@@ -2,6 +2,7 @@ package sim
 
 import (
 	"errors"
+	"fmt"
 	"math"
 	"time"
 )
@@ -13,9 +14,10 @@ import (
 // MaxSlow bounds the product of all factors by which a node is slow.
 const MaxSlow = 1_000_000
 
-// Slow makes all CPU work of node n take factor times as long from now on, until as many
-// calls of Quicken: a gray failure (Huang et al., HotOS 2017). Factors multiply. It is
-// false, and does nothing, for a client, for a factor below 2, and beyond MaxSlow.
+// Slow makes all CPU work of node n (handlers, effects, Env.Spend) take factor times as
+// long, from the next event that it serves, until as many calls of Quicken: a gray failure
+// (Huang et al., HotOS 2017). Factors multiply. It is false, and does nothing, for a
+// client, for a factor below 2, and beyond MaxSlow.
 func (w *World) Slow(id NodeID, factor int64) bool {
 	n := w.nodes[id]
 	if n.client != nil || factor < 2 || max(n.slow, 1) > MaxSlow/factor {
@@ -29,7 +31,7 @@ func (w *World) Slow(id NodeID, factor int64) bool {
 // Quicken takes back a Slow with the same factor.
 func (w *World) Quicken(id NodeID, factor int64) bool {
 	n := w.nodes[id]
-	if factor < 2 || n.slow < factor {
+	if factor < 2 || n.slow < factor || n.slow%factor != 0 {
 		return false
 	}
 	n.slow /= factor
@@ -52,18 +54,36 @@ func (n *node) work(d time.Duration) {
 // Waiting is how many events wait in node n's run queue.
 func (w *World) Waiting(id NodeID) int { return len(w.nodes[id].inbox) - w.nodes[id].head }
 
-// ErrOutOfMemory is what OnHalt is told of a process that held more memory than its
-// node has.
-var ErrOutOfMemory = errors.New("sim: out of memory, killed")
-
 // Memory implements Env.
 func (n *node) Memory(delta int64) {
+	w := n.w
 	if n.mute {
 		return
 	}
-	n.memory = max(n.memory+delta, 0)
-	if n.budget > 0 && n.memory > n.budget {
-		n.Halt(ErrOutOfMemory)
+	if n.memory+min(delta, 0) < 0 {
+		panic(fmt.Sprintf("sim: node %d releases %d bytes of memory and holds %d", n.id, -delta, n.memory))
+	}
+	n.memory += min(delta, math.MaxInt64-n.memory)
+	if delta <= 0 || n.budget == 0 || n.memory <= n.budget {
+		return
+	}
+	if w.mustHold(n) {
+		n.hold().halt = errOutOfMemory
+		n.mute = true
+		return
+	}
+	w.outOfMemory(n)
+}
+
+// errOutOfMemory tells a kill that waits among the held effects from a Halt.
+var errOutOfMemory = errors.New("out of memory") //saros:constant an error
+
+// outOfMemory is what an operating system does with a process that holds too much.
+func (w *World) outOfMemory(n *node) {
+	w.record(TraceKill, n.id, 0, 0, killedForMemory, nil)
+	w.down(n)
+	if w.OnOutOfMemory != nil {
+		w.OnOutOfMemory(n.id)
 	}
 }
 
@@ -71,7 +91,8 @@ func (n *node) Memory(delta int64) {
 func (w *World) MemoryOf(id NodeID) int64 { return w.nodes[id].memory }
 
 // SetMemory gives node n another memory budget, in bytes; 0 is no limit. A process that
-// holds more than that is killed when it charges the next byte.
+// holds more than that is killed when it charges the next byte. The budget outlives the
+// process.
 func (w *World) SetMemory(id NodeID, budget int64) bool {
 	n := w.nodes[id]
 	if n.client != nil || budget < 0 || n.budget == budget {
@@ -84,13 +105,3 @@ func (w *World) SetMemory(id NodeID, budget int64) bool {
 
 // MemoryBudget is node n's memory budget in bytes; 0: no limit.
 func (w *World) MemoryBudget(id NodeID) int64 { return w.nodes[id].budget }
-
-// Upgrade gives node n another program: from its next boot on, boot makes its machines.
-// The disk stays as the program before has left it, so that a rolling upgrade is an
-// Upgrade, a Kill and a Restart of one node after another. Going back is another Upgrade.
-func (w *World) Upgrade(id NodeID, boot func(incarnation uint32) Machine) {
-	n := w.nodes[id]
-	n.boot = boot
-	n.version++
-	w.record(TraceUpgrade, id, 0, 0, uint64(n.version), nil)
-}

@@ -1,7 +1,8 @@
 package sim
 
 import (
-	"errors"
+	"math"
+	"strings"
 	"testing"
 	"time"
 
@@ -34,6 +35,7 @@ func TestSlow(t *testing.T) {
 	})
 	w.At(250*us, func() { assert.True(t, w.Quicken(n, 2)) })
 	w.At(350*us, func() {
+		assert.False(t, w.Quicken(n, 2), "nobody slowed it by that")
 		assert.True(t, w.Quicken(n, 3))
 		assert.False(t, w.Quicken(n, 3), "it is quick")
 	})
@@ -88,13 +90,20 @@ func TestMemory(t *testing.T) {
 	t.Parallel()
 	w := New(Options{Memory: 100})
 	var charge []int64
-	n := addStub(w, "neptune", stub{receive: func(env Env, _ NodeID, _ Kind, frame []byte) {
+	n := addStub(w, "neptune", stub{receive: func(env Env, _ NodeID, _ Kind, _ []byte) {
 		for _, c := range charge {
 			env.Memory(c)
 		}
 	}})
-	var halts []error
-	w.OnHalt = func(_ NodeID, err error) { halts = append(halts, err) }
+	killed := 0
+	w.OnOutOfMemory = func(id NodeID) { assert.Equal(t, n, id); assert.False(t, w.Up(n)); killed++ }
+	w.OnHalt = func(NodeID, error) { t.Error("it did not stop itself") }
+	reasons := 0
+	w.Trace = func(l TraceLine) {
+		if strings.Contains(string(l.AppendJSON(nil, w.Names(), vocabulary)), `"type":"kill","node":"neptune","reason":"out of memory"`) {
+			reasons++
+		}
+	}
 	c := w.AddClient("client", func(c *Client) {
 		for c.Sleep(time.Second) == nil && c.Send(n, 1, nil) == nil {
 		}
@@ -110,122 +119,79 @@ func TestMemory(t *testing.T) {
 	assert.Equal(t, int64(100), w.MemoryOf(n))
 	require.True(t, step(-70))
 	assert.Equal(t, int64(30), w.MemoryOf(n))
-	require.True(t, step(-70), "more than was charged")
-	assert.Zero(t, w.MemoryOf(n))
-	require.False(t, step(50, 51))
+	require.False(t, step(20, 51, -1000), "after that, nobody hears it")
 	assert.Zero(t, w.MemoryOf(n), "a crash releases all")
-	require.Len(t, halts, 1)
-	assert.True(t, errors.Is(halts[0], ErrOutOfMemory))
 	require.True(t, w.Restart(n))
 	require.True(t, step(80))
+	assert.True(t, w.SetMemory(n, 80))
+	assert.False(t, w.SetMemory(n, 80))
+	assert.Equal(t, int64(80), w.MemoryBudget(n))
+	require.True(t, w.Up(n), "it holds no more than that")
 	assert.True(t, w.SetMemory(n, 50))
-	assert.False(t, w.SetMemory(n, 50))
-	assert.Equal(t, int64(50), w.MemoryBudget(n))
-	require.True(t, step(-40))
-	require.False(t, step(20), "80 - 40 + 20 is more than 50")
+	require.True(t, step(-10, 0), "it holds more than there is, and asks for none")
+	require.False(t, step(1), "and now it does")
+	assert.True(t, w.SetMemory(n, 40), "the node is down, and has little memory all the same")
+	w.Restart(n)
+	require.False(t, step(41))
+	assert.Equal(t, []int{3, 3}, []int{killed, reasons})
+	assert.Zero(t, w.Halted())
 	assert.True(t, w.SetMemory(n, 0))
 	w.Restart(n)
-	assert.True(t, step(1<<60), "no limit")
-	assert.False(t, w.SetMemory(c, 1))
+	assert.True(t, step(math.MaxInt64-1, math.MaxInt64), "no limit")
+	assert.Equal(t, int64(math.MaxInt64), w.MemoryOf(n))
+	w.Kill(n)
+	assert.Zero(t, w.MemoryOf(n))
+	assert.False(t, w.SetMemory(c, 1), "a client is no machine")
+	assert.False(t, w.SetMemory(n, -1))
+	w.Stop()
 }
 
-// A node that is upgraded runs another program from its next boot on, over the disk
-// that the one before has left.
-func TestUpgrade(t *testing.T) {
+// Who releases what he does not hold has a bug.
+func TestMemoryIsReleasedOnce(t *testing.T) {
 	t.Parallel()
 	w := New(Options{})
-	var log []string
-	program := func(version string) func(uint32) Machine {
-		return func(incarnation uint32) Machine {
-			return stub{
-				boot: func(env Env) { env.Disk().List() },
-				complete: func(env Env, _ IOID, io IO) {
-					if io.Op == OpList {
-						names := version + ":"
-						for _, f := range io.Files {
-							names += " " + f.Name
-						}
-						log = append(log, names)
-						env.Disk().Create(version)
-						env.Disk().SyncDir()
-					}
-				},
-			}
-		}
-	}
-	n := w.AddNode("neptune", program("old"))
-	for _, version := range []string{"new", "old2"} {
-		w.Run(End-1, nil)
-		w.Upgrade(n, program(version))
-		w.Kill(n)
-		w.Restart(n)
-	}
-	w.Run(End-1, nil)
-	assert.Equal(t, []string{"old:", "new: old", "old2: new old"}, log)
+	addStub(w, "neptune", stub{boot: func(env Env) { env.Memory(10); env.Memory(-4); env.Memory(-7) }})
+	w.Run(End, nil)
+	require.Len(t, w.Violations(), 1)
+	assert.Equal(t, "node neptune panicked: sim: node 1 releases 7 bytes of memory and holds 6", w.Violations()[0].Detail)
 }
 
-// A crash can be aimed at a write: submitted to the disk, and not yet complete.
-func TestAimedAtAWrite(t *testing.T) {
+// The kill is an effect (law 6): what was sent before it leaves, what comes after does
+// not, and a fault that falls in between is in between.
+func TestOutOfMemoryComesInItsTurn(t *testing.T) {
 	t.Parallel()
-	w := New(Options{Disk: DiskOptions{Cache: time.Millisecond}, CPU: CPUOptions{Effect: time.Microsecond}})
-	completed := 0
-	n := addStub(w, "neptune", stub{
-		boot: func(env Env) {
-			env.Disk().Create("f")
-			env.Disk().Append("f", []byte("one"))
-			env.Disk().Append("f", []byte("two"))
-			env.Disk().Append("f", []byte("three"))
-		},
-		complete: func(Env, IOID, IO) { completed++ },
-	})
-	w.Watch(n, StepWrite, 0, 2, func() { w.Kill(n) })
-	w.Run(End-1, nil)
-	assert.False(t, w.Up(n))
-	assert.Zero(t, completed, "its completions go nowhere")
-	assert.Equal(t, "onetwo", string(w.nodes[n].disk.files[0].data), "the third never reached the disk")
-}
-
-// A node whose every boot is killed never gets further, incarnation after incarnation.
-func TestCrashLoop(t *testing.T) {
-	t.Parallel()
-	w := New(Options{Disk: DiskOptions{Cache: time.Millisecond}, CPU: CPUOptions{Effect: time.Microsecond}})
-	opened := 0
-	n := addStub(w, "neptune", stub{
-		boot:     func(env Env) { env.Disk().Append("f", []byte("x")); env.Disk().List() },
-		complete: func(_ Env, _ IOID, io IO) { opened++ },
-	})
-	var crash func()
-	crash = func() {
-		w.Kill(n)
-		if w.Incarnation(n) < 10 {
-			w.Watch(n, StepWrite, 0, 1, crash)
-			w.At(w.now+Time(time.Second), func() { w.Restart(n) })
-		}
-	}
-	w.Watch(n, StepWrite, 0, 1, crash)
-	w.Run(End-1, nil)
-	assert.Equal(t, uint32(10), w.Incarnation(n))
-	assert.Zero(t, opened)
-}
-
-// Power losses of all nodes in one intervention are one instant: nothing that one of
-// them did leaks out between.
-func TestPowerLossOfAllAtOnce(t *testing.T) {
-	t.Parallel()
-	for seed := range uint64(50) {
-		w := New(seeded(rough, seed))
-		nodes := gossipAmong(w, "neptune", "jupiter", "saturn")
-		w.Run(Time(20*time.Millisecond), nil)
-		before := w.Messages()
-		w.At(w.now, func() {
-			for _, n := range nodes {
-				w.PowerLoss(n)
-			}
-		})
-		w.Run(End-1, nil)
-		assert.Equal(t, before, w.Messages(), "seed %d", seed)
-		for _, n := range nodes {
-			assert.False(t, w.Up(n))
-		}
+	for name, c := range map[string]struct {
+		cost    time.Duration
+		between func(w *World)
+		sent    int
+		killed  int
+	}{
+		"at once":                   {0, func(*World) {}, 1, 1},
+		"after its time":            {10, func(*World) {}, 1, 1},
+		"an unrelated intervention": {10, func(w *World) { w.At(5, func() {}) }, 1, 1},
+		"a kill before the send":    {10, func(w *World) { w.At(5, func() { w.Kill(1) }) }, 0, 0},
+		"a kill after the send":     {10, func(w *World) { w.At(15, func() { w.Kill(1) }) }, 1, 0},
+		"a restart after it":        {10, func(w *World) { w.At(40, func() { assert.True(t, w.Restart(1)) }) }, 2, 2},
+	} {
+		w := New(Options{CPU: CPUOptions{Effect: c.cost}, Memory: 5})
+		var got []arrival
+		addStub(w, "neptune", soon(func(env Env) {
+			env.Send(2, 1, []byte("before"))
+			env.Spend(c.cost)
+			env.Memory(6)
+			env.Send(2, 1, []byte("after"))
+			env.SetTimer(2, 1)
+			env.Disk().Create("after")
+		}))
+		addSink(w, "jupiter", &got)
+		killed := 0
+		w.OnOutOfMemory = func(NodeID) { killed++ }
+		c.between(w)
+		w.Run(End, nil)
+		assert.Len(t, got, c.sent, name)
+		assert.Equal(t, c.killed, killed, name)
+		assert.False(t, w.Up(1), name)
+		assert.Zero(t, w.MemoryOf(1), name)
+		assert.Empty(t, w.nodes[1].disk.names, name)
 	}
 }

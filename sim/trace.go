@@ -14,7 +14,7 @@ type TraceType uint8
 
 // What happens in a world.
 const (
-	TraceBoot      TraceType = iota + 1 // node booted; Arg: incarnation
+	TraceBoot      TraceType = iota + 1 // node booted; Arg: incarnation, and how far from the first version <<32
 	TraceStart                          // client started
 	TraceDeliver                        // frame arrived and was handled; Bytes
 	TraceLost                           // frame was lost; Arg: why
@@ -23,7 +23,7 @@ const (
 	TraceWake                           // a client's wait ended
 	TraceIO                             // disk operation submitted; Kind: Op; Arg: hash of name, offset, length; Bytes: what is written
 	TraceDone                           // disk operation ended; Kind: Op; Arg: 1 when with an error
-	TraceKill
+	TraceKill                           // Arg 1: for the memory that it held
 	TracePowerLoss
 	TracePause
 	TraceResume
@@ -35,16 +35,15 @@ const (
 	TraceStop      // client ended
 	TraceSpeed     // a node's CPU became slow or quick; Arg: factor
 	TraceMemory    // a node's memory budget changed; Arg: bytes
-	TraceUpgrade   // a node gets another program at its next boot; Arg: how often it has by now
 	TraceBuggify   // a Buggify point fired; Bytes: its name
 	TraceAdversary // an adversary came between a node and the network (Arg 1) or left (0)
-	TraceLie       // a frame went to the adversary instead; From: its receiver; Arg: how many frames it made of it
+	TraceLie       // an adversary did not let a frame pass; From: its receiver; Arg: how many frames it made of it
 	traceEnd
 )
 
 var traceNames = [traceEnd]string{"none", "boot", "start", "deliver", "lost", "duplicate", "timer", "wake", "io", "done",
 	"kill", "power_loss", "pause", "resume", "halt", "cut", "mend", "disturb", "clock", "stop",
-	"speed", "memory", "upgrade", "buggify", "adversary", "lie"} //saros:constant names
+	"speed", "memory", "buggify", "adversary", "lie"} //saros:constant names
 
 // String names the type as traces do.
 func (t TraceType) String() string {
@@ -63,6 +62,9 @@ const (
 )
 
 var lostNames = [...]string{"loss", "partition", "down", "run queue full"} //saros:constant names
+
+// killedForMemory is the argument of the kill of a process that held too much memory.
+const killedForMemory = 1
 
 // TraceLine is one line of a trace. Bytes are valid during the call only.
 type TraceLine struct {
@@ -149,14 +151,21 @@ func (l *TraceLine) AppendJSON(b []byte, names []string, v *Vocabulary) []byte {
 		str("op", Op(l.Kind).String())
 		num("failed", int64(l.Arg))
 	case TraceBoot:
-		num("incarnation", int64(l.Arg))
+		num("incarnation", int64(uint32(l.Arg)))
+		if version := uint32(l.Arg>>32) + FirstVersion; version != FirstVersion {
+			num("version", int64(version))
+		}
+	case TraceKill:
+		if l.Arg == killedForMemory {
+			str("reason", "out of memory")
+		}
 	case TraceBuggify:
 		str("point", string(l.Bytes))
 	case TraceLie:
 		str("to", nameOf(names, int(l.From)))
 		str("kind", v.KindName(l.Kind))
 		num("frames", int64(l.Arg))
-	case TraceClock, TraceSpeed, TraceMemory, TraceUpgrade, TraceAdversary:
+	case TraceClock, TraceSpeed, TraceMemory, TraceAdversary:
 		num("arg", int64(l.Arg))
 	}
 	str("digest", l.Digest.String())

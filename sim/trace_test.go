@@ -42,7 +42,6 @@ var keysOf = map[TraceType]string{
 	TraceStop:      "event at_ns type node digest",
 	TraceSpeed:     "event at_ns type node arg digest",
 	TraceMemory:    "event at_ns type node arg digest",
-	TraceUpgrade:   "event at_ns type node arg digest",
 	TraceBuggify:   "event at_ns type node point digest",
 	TraceAdversary: "event at_ns type node arg digest",
 	TraceLie:       "event at_ns type node to kind frames digest",
@@ -118,7 +117,6 @@ func TestTraceIsJSON(t *testing.T) {
 		w.SetDrift(1, -7)
 		w.Slow(1, 2)
 		w.SetMemory(1, 1<<40)
-		w.Upgrade(1, w.nodes[1].boot)
 		w.SetAdversary(2, Withhold{PPM: 500_000})
 	})
 	buggy := w.AddNode("uranus", func(uint32) Machine {

@@ -62,7 +62,6 @@ type World struct {
 	calls   map[buggifyCall]uint32 // occurrence of ChooseBuggify
 	named   []byte
 	liar    liar
-	lied    []byte
 
 	// Budget is how many events the run may have; 0: MaxEvents.
 	Budget uint64
@@ -72,6 +71,9 @@ type World struct {
 	After func(n NodeID)
 	// OnHalt, when set, is told of a process that stopped itself.
 	OnHalt func(n NodeID, err error)
+	// OnOutOfMemory, when set, is told of a process that was killed for the memory that
+	// it held. Who restarts it does so in an intervention (At), not here.
+	OnOutOfMemory func(n NodeID)
 	// PanicStack is where a machine panicked, for a person to read; no part of the run.
 	PanicStack []byte
 }
@@ -120,7 +122,7 @@ func (w *World) Reset(o Options) {
 	clear(w.pointAt)
 	clear(w.calls)
 	w.current = nil
-	w.Trace, w.After, w.OnHalt, w.PanicStack, w.Budget = nil, nil, nil, nil, 0
+	w.Trace, w.After, w.OnHalt, w.OnOutOfMemory, w.PanicStack, w.Budget = nil, nil, nil, nil, nil, 0
 }
 
 // Stop ends all client programs in order: their pending calls unwind.
@@ -368,6 +370,8 @@ func (w *World) step() {
 		w.pendingAt = w.pendingAt[:len(w.pendingAt)-1]
 		w.interventions[ev.arg]()
 		w.interventions[ev.arg] = nil
+	case evEmit:
+		w.emit(n, ev)
 	case evStart:
 		w.events++
 		w.record(TraceStart, n.id, 0, 0, 0, nil)
