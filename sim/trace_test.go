@@ -46,6 +46,7 @@ var keysOf = map[TraceType]string{
 	TraceBuggify:   "event at_ns type node point digest",
 	TraceAdversary: "event at_ns type node arg digest",
 	TraceLie:       "event at_ns type node to kind frames digest",
+	TraceDisk:      "event at_ns type node fault phase arg file digest",
 }
 
 // Every line of a trace is one object of JSON, with the keys of its type in their
@@ -120,6 +121,7 @@ func TestTraceIsJSON(t *testing.T) {
 		w.SetMemory(1, 1<<40)
 		w.Upgrade(1, w.nodes[1].boot)
 		w.SetAdversary(2, Withhold{PPM: 500_000})
+		w.FailSyncs(2, 1, true)
 	})
 	buggy := w.AddNode("uranus", func(uint32) Machine {
 		return soon(func(env Env) {
