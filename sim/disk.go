@@ -27,11 +27,22 @@ const SectorSize = 512
 // serves one operation at a time, in the order of submission.
 type DiskOptions struct {
 	Sector   int64         // bytes of a sector; 0: SectorSize
+	Atomic   bool          // a power loss never tears a sector
 	Capacity int64         // bytes that all files together may have; 0: any
 	Cache    time.Duration // an operation on the page cache or the directory's
 	Read     time.Duration // a read
 	Sync     time.Duration // least time of a sync or sync_dir
 	SyncMean time.Duration // mean of the exponential part on top of it
+
+	// NotPowersafe: all of a sector that a power loss tears may be garbage, also what was
+	// synced beside the write. Otherwise a disk has powersafe overwrite (SQLite's word).
+	NotPowersafe bool
+	// SyncNames: the first sync of a file makes its name durable too, with all changes
+	// of the directory before, as ext4 does.
+	SyncNames bool
+	// Ordered: a name that a file got by a rename is never durable before the data that
+	// the file had then (ext4's auto_da_alloc).
+	Ordered bool
 }
 
 // disk is one node's disk. It outlives the node's incarnations.
@@ -71,6 +82,7 @@ type dirOp struct {
 	name string
 	file int32
 	old  string
+	mark int // of a rename: the file's operations before it, counted from its beginning
 }
 
 // file is an inode.
@@ -100,6 +112,7 @@ type ioResult struct {
 	file  int32 // Sync: which file
 	n     int   // Append, Write: bytes that got in
 	fails syncFailure
+	names int // Sync: so many changes of the directory go with it, counted from its beginning
 	mark  int // Sync: its operations up to here, counted from the file's beginning; SyncDir: the directory's
 	epoch uint32
 	data  []byte
@@ -115,6 +128,9 @@ func (d *disk) reset(w *World, n *node, o DiskOptions) {
 		d.freeFile = append(d.freeFile, int32(i))
 	}
 	d.busy, d.nextIO, d.epoch, d.operations, d.crashes, d.crashDraws = 0, 0, 0, 0, 0, 0
+	if o.Sector < 0 {
+		panic(fmt.Sprintf("sim: node %d: a sector of %d bytes", n.id, o.Sector))
+	}
 	d.sector = cmp.Or(o.Sector, SectorSize)
 	d.trouble.reset(o)
 	d.faulty = d.trouble.any()
@@ -238,7 +254,7 @@ func (d *disk) apply(o diskOp, r *ioResult) error {
 		if i < 0 {
 			return ErrNotExist
 		}
-		d.changeDir(dirOp{name: o.name, file: i, old: o.old})
+		d.changeDir(dirOp{name: o.name, file: i, old: o.old, mark: d.files[i].synced + len(d.files[i].pending)})
 		return nil
 	case OpRemove:
 		if d.lookup(o.name) < 0 {
@@ -265,7 +281,10 @@ func (d *disk) apply(o diskOp, r *ioResult) error {
 			r.data = append(r.data, f.data[o.off:min(o.off+int64(o.n), int64(len(f.data)))]...)
 		}
 	case OpSync:
-		r.file, r.mark = i, f.synced+len(f.pending)
+		r.file, r.mark, r.names = i, f.synced+len(f.pending), 0
+		if d.opts.SyncNames {
+			r.names = d.linked(i)
+		}
 	}
 	return nil
 }
@@ -376,8 +395,32 @@ func (d *disk) finish(r *ioResult) {
 	switch r.op {
 	case OpSync:
 		d.persist(r.file, r.mark)
+		d.persistNames(r.names)
 	case OpSyncDir:
 		d.persistNames(r.mark)
+	}
+}
+
+// linked counts the changes of the directory up to the last unsynced one that names
+// file i; 0 if its name is durable.
+func (d *disk) linked(i int32) int {
+	for k := len(d.unsynced) - 1; k >= 0; k-- {
+		if d.unsynced[k].file == i {
+			return d.synced + k + 1
+		}
+	}
+	return 0
+}
+
+// order makes durable what a rename among the first n changes waits for.
+func (d *disk) order(n int) {
+	if !d.opts.Ordered {
+		return
+	}
+	for _, o := range d.unsynced[:n] {
+		if o.old != "" {
+			d.persist(o.file, o.mark)
+		}
 	}
 }
 
@@ -387,6 +430,7 @@ func (d *disk) persistNames(mark int) {
 	if n <= 0 {
 		return
 	}
+	d.order(n)
 	unlinked := false
 	for _, o := range d.unsynced[:n] {
 		d.platter = changed(d.platter, o)
@@ -418,24 +462,28 @@ func (d *disk) persist(i int32, mark int) {
 	if n <= 0 {
 		return
 	}
+	if d.trouble.struck {
+		d.strays(i, n)
+	}
+	f.settle(n)
+	f.drop(n)
+}
+
+// settle does the first n pending operations on the platter.
+func (f *file) settle(n int) {
 	used := 0
 	for _, o := range f.pending[:n] {
 		if o.truncate {
 			f.durable = resize(f.durable, o.off)
 			continue
 		}
-		part := f.journal[used : used+o.size]
-		used += o.size
 		if o.lost {
 			f.durable = resize(f.durable, max(int64(len(f.durable)), o.off+int64(o.size)))
-			if o.stray {
-				d.stray(i, o.off, part)
-			}
-			continue
+		} else {
+			f.durable = overwrite(f.durable, o.off, f.journal[used:used+o.size])
 		}
-		f.durable = overwrite(f.durable, o.off, part)
+		used += o.size
 	}
-	f.drop(n)
 }
 
 // drop takes the first n pending operations from the list.

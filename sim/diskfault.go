@@ -540,6 +540,7 @@ func (d *disk) finishFaulty(r *ioResult) {
 	case r.op == OpSync:
 		d.persist(r.file, r.mark)
 		d.healed(r.file)
+		d.persistNames(r.names)
 	case r.op == OpSyncDir:
 		d.persistNames(r.mark)
 	}
@@ -626,6 +627,18 @@ func (d *disk) somewhere(not int32, at int64) (i int32, off, size int64, ok bool
 	panic(fmt.Sprintf("sim: node %d: no sector %d among %d", d.n.id, s, all))
 }
 
+// strays lets the misdirected writes among the first n pending operations of a file hit.
+func (d *disk) strays(i int32, n int) {
+	f := &d.files[i]
+	used := 0
+	for _, o := range f.pending[:n] {
+		if o.stray {
+			d.stray(i, o.off, f.journal[used:used+o.size])
+		}
+		used += o.size
+	}
+}
+
 // stray puts the bytes of a misdirected write of file i at off elsewhere on the platter:
 // at the beginning of another sector, and no further than that file's end. If there is
 // no other sector, they are lost.
@@ -689,6 +702,11 @@ func (d *disk) beforeLoss() {
 	for k := range d.trouble.damages {
 		b := &d.trouble.damages[k]
 		b.was = d.files[b.file].digest(b.off, b.size)
+	}
+	for i := range d.files {
+		for k := range d.files[i].pending {
+			d.files[i].pending[k].stray = false
+		}
 	}
 }
 

@@ -22,7 +22,7 @@ type workbench struct {
 	told  []string // what the trace told of the disk's faults
 }
 
-func newBench(t *testing.T, o Options) *workbench {
+func newWorkbench(t *testing.T, o Options) *workbench {
 	b := &workbench{t: t, w: New(o), ended: map[IOID]IO{}}
 	b.n = addStub(b.w, "neptune", stub{complete: func(_ Env, id IOID, io IO) {
 		io.Data, io.Files = append([]byte(nil), io.Data...), slices.Clone(io.Files)
@@ -91,7 +91,7 @@ func (b *workbench) durable(name, content string) {
 func TestFailedSyncLosesWhatItWasToWrite(t *testing.T) {
 	t.Parallel()
 	for _, revert := range []bool{false, true} {
-		b := newBench(t, Options{})
+		b := newWorkbench(t, Options{})
 		b.durable("a", "old.")
 		require.True(t, b.w.FailSyncs(b.n, 1, revert))
 		b.ok(writing("a", 0, "new!"))
@@ -120,7 +120,7 @@ func TestFailedSyncLosesWhatItWasToWrite(t *testing.T) {
 func TestFailedSyncOfTheDirectory(t *testing.T) {
 	t.Parallel()
 	for _, revert := range []bool{false, true} {
-		b := newBench(t, Options{})
+		b := newWorkbench(t, Options{})
 		b.durable("a", "x")
 		b.ok(renaming("a", "b"))
 		require.True(t, b.w.FailSyncs(b.n, 1, revert))
@@ -138,7 +138,7 @@ func TestFailedSyncOfTheDirectory(t *testing.T) {
 
 func TestCalmSyncsTakesBackWhatHasNotStruck(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, Options{})
+	b := newWorkbench(t, Options{})
 	b.durable("a", "x")
 	assert.False(t, b.w.CalmSyncs(b.n), "nothing is armed")
 	assert.False(t, b.w.FailSyncs(b.n, 0, false))
@@ -154,7 +154,7 @@ func TestCalmSyncsTakesBackWhatHasNotStruck(t *testing.T) {
 // A disk that lies saves nothing, and an honest sync afterwards all.
 func TestLyingDisk(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, Options{})
+	b := newWorkbench(t, Options{})
 	b.durable("a", "old")
 	require.True(t, b.w.SetLying(b.n, true))
 	assert.False(t, b.w.SetLying(b.n, true), "it does already")
@@ -176,7 +176,7 @@ func TestUnreadableSector(t *testing.T) {
 	t.Parallel()
 	hit := map[int64]int{}
 	for seed := range uint64(60) {
-		b := newBench(t, Options{Seed: seed})
+		b := newWorkbench(t, Options{Seed: seed})
 		assert.False(t, b.w.SpoilSector(b.n), "there is none")
 		b.durable("a", fill("x", 1300))
 		require.True(t, b.w.SpoilSector(b.n))
@@ -222,7 +222,7 @@ func TestFailedWrites(t *testing.T) {
 	t.Parallel()
 	parts := map[int]bool{}
 	for seed := range uint64(100) {
-		b := newBench(t, Options{Seed: seed})
+		b := newWorkbench(t, Options{Seed: seed})
 		b.durable("a", "12345")
 		require.True(t, b.w.SpoilWrites(b.n, DiskShortWrite, 1))
 		require.True(t, b.w.SpoilWrites(b.n, DiskWriteError, 1))
@@ -238,7 +238,7 @@ func TestFailedWrites(t *testing.T) {
 		assert.Equal(t, IO{Op: OpAppend, N: 3}, io, "the disk is well again")
 	}
 	assert.Len(t, parts, 3)
-	b := newBench(t, Options{})
+	b := newWorkbench(t, Options{})
 	assert.False(t, b.w.SpoilWrites(b.n, DiskSyncError, 1), "no fault of a write")
 	assert.False(t, b.w.SpoilWrites(b.n, DiskLost, 0))
 	assert.False(t, b.w.CalmWrites(b.n, DiskLost))
@@ -252,7 +252,7 @@ func TestFailedWrites(t *testing.T) {
 func TestBitRot(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(100) {
-		b := newBench(t, Options{Seed: seed})
+		b := newWorkbench(t, Options{Seed: seed})
 		assert.False(t, b.w.RotBits(b.n, 1), "there is nothing to rot")
 		content := fill("x", 700)
 		b.durable("a", content)
@@ -282,7 +282,7 @@ func TestBitRot(t *testing.T) {
 		assert.Equal(t, content, b.read("a"))
 		assert.Empty(t, b.w.DamageOf(b.n))
 	}
-	b := newBench(t, Options{})
+	b := newWorkbench(t, Options{})
 	b.durable("a", "x")
 	require.True(t, b.w.RotBits(b.n, 100))
 	assert.Equal(t, string([]byte{'x' ^ 0xff}), b.read("a"), "all there are")
@@ -291,7 +291,7 @@ func TestBitRot(t *testing.T) {
 // What is dirty in the page cache is not hit: its sync writes it over the rot.
 func TestRotBeneathADirtyPage(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, Options{})
+	b := newWorkbench(t, Options{})
 	b.durable("a", "old")
 	b.ok(writing("a", 0, "new"))
 	require.True(t, b.w.RotBits(b.n, 3))
@@ -305,7 +305,7 @@ func TestRotBeneathADirtyPage(t *testing.T) {
 // A lost write shows in the page cache and is never on the platter.
 func TestLostWrite(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, Options{})
+	b := newWorkbench(t, Options{})
 	b.durable("a", "old.")
 	require.True(t, b.w.SpoilWrites(b.n, DiskLost, 1))
 	b.ok(writing("a", 0, "new!"), appending("a", "more"), syncFile("a"), syncFile("a"))
@@ -333,7 +333,7 @@ func TestMisdirectedWrite(t *testing.T) {
 	t.Parallel()
 	places := map[string]int{}
 	for seed := range uint64(200) {
-		b := newBench(t, Options{Seed: seed})
+		b := newWorkbench(t, Options{Seed: seed})
 		b.durable("a", fill("a", 1024))
 		b.durable("b", fill("b", 600))
 		require.True(t, b.w.SpoilWrites(b.n, DiskMisdirected, 1))
@@ -364,7 +364,7 @@ func TestMisdirectedWrite(t *testing.T) {
 // The only sector there is cannot be missed: the write is lost.
 func TestMisdirectedWriteHasNowhereToGo(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, Options{})
+	b := newWorkbench(t, Options{})
 	b.durable("a", "old")
 	require.True(t, b.w.SpoilWrites(b.n, DiskMisdirected, 1))
 	b.ok(writing("a", 0, "new"), syncFile("a"))
@@ -374,7 +374,7 @@ func TestMisdirectedWriteHasNowhereToGo(t *testing.T) {
 
 func TestFullDisk(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, Options{Disk: DiskOptions{Capacity: 10}})
+	b := newWorkbench(t, Options{Disk: DiskOptions{Capacity: 10}})
 	b.durable("a", "12345678")
 	assert.Equal(t, IO{Op: OpAppend, N: 2, Err: ErrNoSpace}, b.do(appending("a", "abc")), "what fits gets in")
 	assert.Equal(t, IO{Op: OpAppend, Err: ErrNoSpace}, b.do(appending("a", "c")))
@@ -394,7 +394,7 @@ func TestFullDisk(t *testing.T) {
 
 func TestSlowDisk(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, Options{Disk: DiskOptions{Cache: 10, Read: 100, Sync: 1000}})
+	b := newWorkbench(t, Options{Disk: DiskOptions{Cache: 10, Read: 100, Sync: 1000}})
 	b.ok(create("a"))
 	took := func(o diskOp) time.Duration {
 		start := b.w.Now()
@@ -418,7 +418,7 @@ func TestSlowDisk(t *testing.T) {
 func TestStalledDisk(t *testing.T) {
 	t.Parallel()
 	for _, syncsOnly := range []bool{false, true} {
-		b := newBench(t, Options{Disk: DiskOptions{Cache: 10, Sync: 1000}})
+		b := newWorkbench(t, Options{Disk: DiskOptions{Cache: 10, Sync: 1000}})
 		b.durable("a", "old")
 		require.True(t, b.w.StallDisk(b.n, syncsOnly))
 		assert.False(t, b.w.StallDisk(b.n, true), "it is")
@@ -449,7 +449,7 @@ func TestStalledDisk(t *testing.T) {
 func TestStallAndCrash(t *testing.T) {
 	t.Parallel()
 	for _, kill := range []bool{false, true} {
-		b := newBench(t, Options{})
+		b := newWorkbench(t, Options{})
 		b.durable("a", "old")
 		b.w.StallDisk(b.n, true)
 		b.ok(writing("a", 0, "new"))
@@ -474,7 +474,7 @@ func TestStallAndCrash(t *testing.T) {
 
 func TestReplaceDisk(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, Options{})
+	b := newWorkbench(t, Options{})
 	b.durable("a", "old")
 	b.w.RotBits(b.n, 1)
 	b.w.SetLying(b.n, true)
@@ -504,7 +504,7 @@ func TestClientsHaveNoDiskFaults(t *testing.T) {
 
 func TestLoadDisk(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, Options{})
+	b := newWorkbench(t, Options{})
 	m := DiskImage{[]FileImage{{"b", []byte("two")}, {"a", []byte("one")}}}
 	assert.False(t, b.w.LoadDisk(b.n, m), "it runs")
 	b.durable("c", "three")

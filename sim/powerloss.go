@@ -11,24 +11,35 @@ const (
 	crashModes
 )
 
-// powerLoss leaves what the platter holds and a legal part of the rest.
+// garbage is what a torn sector has where neither the old nor the new bytes are.
+const garbage = 0xa5
+
+// powerLoss leaves what the platter holds and a legal part of the rest. AllCrashes
+// enumerates what it may leave.
 func (d *disk) powerLoss() {
 	d.epoch++
 	mode := d.choose(ChooseCrashMode, &d.crashes, crashModes)
-	d.beforeLoss()
-	for i := range d.files {
-		if f := &d.files[i]; len(f.pending) > 0 {
-			d.crashFile(int32(i), mode)
-		}
+	if mode == crashTear && d.opts.Atomic {
+		mode = crashDropSome
+	}
+	troubled := d.trouble.struck || d.faulty
+	if troubled {
+		d.beforeLoss() // and no misdirected write strikes any more
 	}
 	// The directory is journaled: of its unsynced changes a prefix survives, and a
-	// name may be there before the data of its file.
-	keep := len(d.unsynced)
-	switch mode {
-	case crashDropAll:
-		keep = 0
-	case crashDropSome, crashTear:
-		keep = int(d.choose(ChooseCrash, &d.crashDraws, uint64(keep)+1))
+	// name may be there before the data of its file, unless that is ordered.
+	keep := -1
+	if d.opts.Ordered {
+		keep = d.crashNames(mode)
+		d.order(keep)
+	}
+	for i := range d.files {
+		if f := &d.files[i]; len(f.pending) > 0 {
+			d.crashFile(f, mode)
+		}
+	}
+	if keep < 0 {
+		keep = d.crashNames(mode)
 	}
 	for _, o := range d.unsynced[:keep] {
 		d.platter = changed(d.platter, o)
@@ -38,9 +49,20 @@ func (d *disk) powerLoss() {
 	d.names = append(d.names[:0], d.platter...)
 	d.sweep()
 	d.busy = 0
-	if d.trouble.struck || d.faulty {
+	if troubled || d.opts.Ordered {
 		d.afterLoss()
 	}
+}
+
+// crashNames decides how many of the unsynced changes of the directory survive.
+func (d *disk) crashNames(mode uint64) int {
+	switch mode {
+	case crashKeepAll:
+		return len(d.unsynced)
+	case crashDropAll:
+		return 0
+	}
+	return int(d.choose(ChooseCrash, &d.crashDraws, uint64(len(d.unsynced))+1))
 }
 
 func (d *disk) choose(c Choice, occurrence *uint32, bound uint64) uint64 {
@@ -53,16 +75,12 @@ func (d *disk) choose(c Choice, occurrence *uint32, bound uint64) uint64 {
 // crashFile decides what a power loss leaves of a file. Sizes reach the platter in
 // order; sectors in any order, but the writes of one sector in theirs; a torn sector
 // keeps the beginning of its write and, in the rest of that write, old bytes or
-// garbage. Synced bytes beside a torn write stay (powersafe overwrite). A truncate is
-// to the sectors behind it a write of zeros.
-func (d *disk) crashFile(i int32, mode uint64) {
-	f := &d.files[i]
+// garbage. Synced bytes beside a torn write stay (powersafe overwrite), or, by an option,
+// all of the sector is garbage. A truncate is to the sectors behind it a write of zeros.
+func (d *disk) crashFile(f *file, mode uint64) {
 	switch mode {
 	case crashKeepAll:
-		for k := range f.pending { // it did not come to that
-			f.pending[k].stray = false
-		}
-		d.persist(i, f.synced+len(f.pending))
+		f.settle(len(f.pending))
 	case crashDropAll:
 	default:
 		sizes := int(d.choose(ChooseCrash, &d.crashDraws, uint64(len(f.pending))+1))
@@ -128,9 +146,13 @@ func (d *disk) crashSector(f *file, sector int64, mode uint64) {
 			if mode == crashTear {
 				cut := int(d.choose(ChooseCrash, &d.crashDraws, uint64(len(part))+1))
 				d.scratch = append(d.scratch[:0], part...)
-				if d.choose(ChooseCrash, &d.crashDraws, 4) == 0 {
-					d.scratch = append(d.scratch[:cut], bytes.Repeat([]byte{0xa5}, len(part)-cut)...)
-				} else {
+				how := d.choose(ChooseCrash, &d.crashDraws, 4)
+				switch {
+				case how == 0:
+					d.scratch = append(d.scratch[:cut], bytes.Repeat([]byte{garbage}, len(part)-cut)...)
+				case how == 1 && d.opts.NotPowersafe:
+					from, d.scratch = lo, append(d.scratch[:0], bytes.Repeat([]byte{garbage}, int(d.sector))...)
+				default:
 					d.scratch = d.scratch[:cut]
 				}
 				f.keep(from, d.scratch)
