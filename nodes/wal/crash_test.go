@@ -217,7 +217,7 @@ func (x *exhaustive) run(depth int) (events int) {
 		})
 		w.Kill(n)
 		w.Restart(n)
-		if x.watch(w, n, s, k, depth); x.err != nil {
+		if x.watch(w, n, s, k, depth-1); x.err != nil {
 			x.err = fmt.Errorf("after a kill at event %d: %w", e, x.err)
 		}
 	}
@@ -233,7 +233,7 @@ func (x *exhaustive) run(depth int) (events int) {
 		})
 		w.Run(sim.End, func() bool { k = k.learn(*s); return killed })
 		if killed {
-			if x.watch(w, n, s, k, depth); x.err != nil {
+			if x.watch(w, n, s, k, depth-1); x.err != nil {
 				x.err = fmt.Errorf("after a kill between write %d and its sync: %w", write, x.err)
 			}
 		}
