@@ -1,7 +1,6 @@
 package sim
 
 import (
-	"bytes"
 	"cmp"
 	"fmt"
 	"slices"
@@ -20,16 +19,30 @@ import (
 // not synced, a part that the seed chooses among all that a real disk may keep
 // (Pillai et al., OSDI 2014; the semantics are in docs/faults.md).
 
-// SectorSize is the unit that a disk writes atomically, in bytes.
+// SectorSize is the unit that a disk writes atomically, in bytes, unless its options
+// have another.
 const SectorSize = 512
 
 // DiskOptions describe a disk. The zero value is a disk that takes no time. A disk
 // serves one operation at a time, in the order of submission.
 type DiskOptions struct {
+	Sector   int64         // bytes of a sector; 0: SectorSize
+	Atomic   bool          // a power loss never tears a sector
+	Capacity int64         // bytes that all files together may have; 0: any
 	Cache    time.Duration // an operation on the page cache or the directory's
 	Read     time.Duration // a read
 	Sync     time.Duration // least time of a sync or sync_dir
 	SyncMean time.Duration // mean of the exponential part on top of it
+
+	// NotPowersafe: all of a sector that a power loss tears may be garbage, also what was
+	// synced beside the write. Otherwise a disk has powersafe overwrite (SQLite's word).
+	NotPowersafe bool
+	// SyncNames: the first sync of a file makes its name durable too, with all changes
+	// of the directory before, as ext4 does.
+	SyncNames bool
+	// Ordered: a name that a file got by a rename is never durable before the data that
+	// the file had then (ext4's auto_da_alloc).
+	Ordered bool
 }
 
 // disk is one node's disk. It outlives the node's incarnations.
@@ -44,6 +57,10 @@ type disk struct {
 	synced   int      // changes that are no longer unsynced, ever
 	files    []file   // inodes; slots are reused
 	freeFile []int32
+
+	sector  int64
+	faulty  bool // something of trouble is not as it should be
+	trouble diskTrouble
 
 	busy       Time   // when the operation that was submitted last ends
 	nextIO     IOID   // of this incarnation
@@ -65,6 +82,7 @@ type dirOp struct {
 	name string
 	file int32
 	old  string
+	mark int // of a rename: the file's operations before it, counted from its beginning
 }
 
 // file is an inode.
@@ -80,6 +98,8 @@ type file struct {
 // file's size to off.
 type fileOp struct {
 	truncate bool
+	lost     bool // its bytes never reach their place on the platter
+	stray    bool // and land elsewhere
 	off      int64
 	size     int
 }
@@ -90,7 +110,10 @@ type ioResult struct {
 	op    Op
 	err   error
 	file  int32 // Sync: which file
-	mark  int   // Sync: its operations up to here, counted from the file's beginning; SyncDir: the directory's
+	n     int   // Append, Write: bytes that got in
+	fails syncFailure
+	names int // Sync: so many changes of the directory go with it, counted from its beginning
+	mark  int // Sync: its operations up to here, counted from the file's beginning; SyncDir: the directory's
 	epoch uint32
 	data  []byte
 	files []FileInfo
@@ -105,6 +128,12 @@ func (d *disk) reset(w *World, n *node, o DiskOptions) {
 		d.freeFile = append(d.freeFile, int32(i))
 	}
 	d.busy, d.nextIO, d.epoch, d.operations, d.crashes, d.crashDraws = 0, 0, 0, 0, 0, 0
+	if o.Sector < 0 {
+		panic(fmt.Sprintf("sim: node %d: a sector of %d bytes", n.id, o.Sector))
+	}
+	d.sector = cmp.Or(o.Sector, SectorSize)
+	d.trouble.reset(o)
+	d.faulty = d.trouble.any()
 }
 
 // The machine's side. Every operation takes its identity now and its effect when the
@@ -161,13 +190,24 @@ func (d *disk) submit(at Time, o diskOp) {
 	w.record(TraceIO, d.n.id, 0, Kind(o.op), uint64(Digest(o.off).Word(uint64(o.n)).Bytes(d.scratch)), o.data)
 	slot := w.newIO()
 	r := &w.ios[slot]
-	r.id, r.op, r.epoch = o.id, o.op, d.epoch
-	r.err = d.apply(o, r)
+	r.id, r.op, r.epoch, r.n, r.fails = o.id, o.op, d.epoch, len(o.data), syncHolds
+	if d.faulty {
+		r.err = d.applyFaulty(o, r)
+	} else {
+		r.err = d.apply(o, r)
+	}
+	if r.err == ErrNotExist {
+		r.n = 0
+	}
 
 	occurrence := d.operations
 	d.operations++
 	draw := draws{w: w, s: DiskStream(d.n.id), n: occurrence, base: base(d.n.diskKey, 0, occurrence)}
-	d.busy = max(at, d.busy).Add(d.latency(o, &draw))
+	takes := d.latency(o, &draw)
+	if d.faulty && d.trouble.slow > 1 {
+		takes = slowed(takes, d.trouble.slow)
+	}
+	d.busy = max(at, d.busy).Add(takes)
 	w.queue.push(d.busy, w.queue.order(draw.below(ChooseTie, tieBound)),
 		event{what: evIO, node: d.n.id, gen: d.n.incarnation, arg: slot})
 	if r.err == nil {
@@ -216,7 +256,7 @@ func (d *disk) apply(o diskOp, r *ioResult) error {
 		if i < 0 {
 			return ErrNotExist
 		}
-		d.changeDir(dirOp{name: o.name, file: i, old: o.old})
+		d.changeDir(dirOp{name: o.name, file: i, old: o.old, mark: d.files[i].synced + len(d.files[i].pending)})
 		return nil
 	case OpRemove:
 		if d.lookup(o.name) < 0 {
@@ -243,7 +283,10 @@ func (d *disk) apply(o diskOp, r *ioResult) error {
 			r.data = append(r.data, f.data[o.off:min(o.off+int64(o.n), int64(len(f.data)))]...)
 		}
 	case OpSync:
-		r.file, r.mark = i, f.synced+len(f.pending)
+		r.file, r.mark, r.names = i, f.synced+len(f.pending), 0
+		if d.opts.SyncNames {
+			r.names = d.linked(i)
+		}
 	}
 	return nil
 }
@@ -335,35 +378,76 @@ func (d *disk) sweep() {
 			continue
 		}
 		d.freeFile = append(d.freeFile, id)
+		if len(d.trouble.damages) > 0 {
+			d.forgotten(id)
+		}
 	}
 }
 
 // finish is the end of an operation on the disk's side: a sync makes durable what
 // was submitted before it.
 func (d *disk) finish(r *ioResult) {
+	if d.faulty || r.fails != syncHolds {
+		d.finishFaulty(r)
+		return
+	}
 	if r.err != nil {
 		return
 	}
 	switch r.op {
 	case OpSync:
-		f := &d.files[r.file]
-		f.persist(r.mark - f.synced)
+		d.persist(r.file, r.mark)
+		d.persistNames(r.names)
 	case OpSyncDir:
-		n := r.mark - d.synced
-		if n <= 0 {
-			return
-		}
-		unlinked := false
-		for _, o := range d.unsynced[:n] {
-			d.platter = changed(d.platter, o)
-			unlinked = unlinked || o.file < 0 || o.old != ""
-		}
-		d.unsynced = slices.Delete(d.unsynced, 0, n)
-		d.synced += n
-		if unlinked {
-			d.sweep()
+		d.persistNames(r.mark)
+	}
+}
+
+// linked counts the changes of the directory up to the last unsynced one that names
+// file i; 0 if its name is durable.
+func (d *disk) linked(i int32) int {
+	for k := len(d.unsynced) - 1; k >= 0; k-- {
+		if d.unsynced[k].file == i {
+			return d.synced + k + 1
 		}
 	}
+	return 0
+}
+
+// order makes durable what a rename among the first n changes waits for.
+func (d *disk) order(n int) {
+	if !d.opts.Ordered {
+		return
+	}
+	for _, o := range d.unsynced[:n] {
+		if o.old != "" {
+			d.persist(o.file, o.mark)
+		}
+	}
+}
+
+// persistNames writes the changes of the directory up to mark to the platter.
+func (d *disk) persistNames(mark int) {
+	n := mark - d.synced
+	if n <= 0 {
+		return
+	}
+	d.order(n)
+	unlinked := false
+	for _, o := range d.unsynced[:n] {
+		d.platter = changed(d.platter, o)
+		unlinked = unlinked || o.file < 0 || o.old != ""
+	}
+	d.dropNames(n)
+	if unlinked {
+		d.sweep()
+	}
+}
+
+// dropNames takes the first n unsynced changes of the directory from the list.
+func (d *disk) dropNames(n int) {
+	d.unsynced = slices.Delete(d.unsynced, 0, n)
+	d.synced += n
 }
 
 // forget drops the pending operations: nothing will make them durable.
@@ -372,174 +456,49 @@ func (f *file) forget() {
 	f.pending, f.journal = f.pending[:0], f.journal[:0]
 }
 
-// persist writes the first n pending operations to the platter. None may be left:
-// an earlier sync that was submitted later, or a reused inode, has done them.
-func (f *file) persist(n int) {
+// persist writes the pending operations of a file up to mark to the platter. None may
+// be left: an earlier sync that was submitted later, or a reused inode, has done them.
+func (d *disk) persist(i int32, mark int) {
+	f := &d.files[i]
+	n := mark - f.synced
 	if n <= 0 {
 		return
 	}
+	if d.trouble.struck {
+		d.strays(i, n)
+	}
+	f.settle(n)
+	f.drop(n)
+}
+
+// settle does the first n pending operations on the platter.
+func (f *file) settle(n int) {
 	used := 0
 	for _, o := range f.pending[:n] {
 		if o.truncate {
 			f.durable = resize(f.durable, o.off)
 			continue
 		}
-		f.durable = overwrite(f.durable, o.off, f.journal[used:used+o.size])
+		if o.lost {
+			f.durable = resize(f.durable, max(int64(len(f.durable)), o.off+int64(o.size)))
+		} else {
+			f.durable = overwrite(f.durable, o.off, f.journal[used:used+o.size])
+		}
 		used += o.size
 	}
+}
+
+// drop takes the first n pending operations from the list.
+func (f *file) drop(n int) {
 	if n == len(f.pending) {
 		f.forget()
 		return
 	}
+	used := 0
+	for _, o := range f.pending[:n] {
+		used += o.size
+	}
 	f.synced += n
 	f.pending = slices.Delete(f.pending, 0, n)
 	f.journal = f.journal[:copy(f.journal, f.journal[used:])]
-}
-
-// What a power loss may do to what was not synced; one of these a loss.
-const (
-	crashKeepAll  = iota // the cache happened to be written back
-	crashDropAll         // nothing of it was
-	crashDropSome        // sectors, sizes and names reached the platter in any order
-	crashTear            // and the write under way was cut within a sector
-	crashModes
-)
-
-// powerLoss leaves what the platter holds and a legal part of the rest.
-func (d *disk) powerLoss() {
-	d.epoch++
-	mode := d.choose(ChooseCrashMode, &d.crashes, crashModes)
-	for i := range d.files {
-		if f := &d.files[i]; len(f.pending) > 0 {
-			d.crashFile(f, mode)
-		}
-	}
-	// The directory is journaled: of its unsynced changes a prefix survives, and a
-	// name may be there before the data of its file.
-	keep := len(d.unsynced)
-	switch mode {
-	case crashDropAll:
-		keep = 0
-	case crashDropSome, crashTear:
-		keep = int(d.choose(ChooseCrash, &d.crashDraws, uint64(keep)+1))
-	}
-	for _, o := range d.unsynced[:keep] {
-		d.platter = changed(d.platter, o)
-	}
-	d.synced += len(d.unsynced)
-	d.unsynced = d.unsynced[:0]
-	d.names = append(d.names[:0], d.platter...)
-	d.sweep()
-	d.busy = 0
-}
-
-func (d *disk) choose(c Choice, occurrence *uint32, bound uint64) uint64 {
-	n := *occurrence
-	*occurrence++
-	draw := draws{w: d.w, s: DiskStream(d.n.id), n: n, base: base(d.n.diskKey, 0, n)}
-	return draw.below(c, bound)
-}
-
-// crashFile decides what a power loss leaves of a file. Sizes reach the platter in
-// order; sectors in any order, but the writes of one sector in theirs; a torn sector
-// keeps the beginning of its write and, in the rest of that write, old bytes or
-// garbage. Synced bytes beside a torn write stay (powersafe overwrite). A truncate is
-// to the sectors behind it a write of zeros.
-func (d *disk) crashFile(f *file, mode uint64) {
-	switch mode {
-	case crashKeepAll:
-		f.persist(len(f.pending))
-	case crashDropAll:
-	default:
-		sizes := int(d.choose(ChooseCrash, &d.crashDraws, uint64(len(f.pending))+1))
-		size := int64(len(f.durable))
-		first, last := int64(MaxFile), int64(0)
-		for i, o := range f.pending {
-			end := o.off + int64(o.size)
-			if i < sizes {
-				if o.truncate {
-					size = o.off
-				} else {
-					size = max(size, end)
-				}
-			}
-			if o.size > 0 {
-				first, last = min(first, o.off/SectorSize), max(last, (end-1)/SectorSize)
-			}
-			if o.truncate {
-				first, last = min(first, o.off/SectorSize), MaxFile/SectorSize
-			}
-		}
-		last = min(last, (size-1)/SectorSize)
-		f.durable = resize(f.durable, size)
-		for s := first; s <= last; s++ {
-			d.crashSector(f, s, mode)
-		}
-	}
-	f.forget()
-	f.data = append(f.data[:0], f.durable...)
-}
-
-func (d *disk) crashSector(f *file, sector int64, mode uint64) {
-	lo, hi := sector*SectorSize, (sector+1)*SectorSize
-	touching := uint64(0)
-	for _, o := range f.pending {
-		if from, to := o.within(lo, hi); from < to {
-			touching++
-		}
-	}
-	if touching == 0 {
-		return
-	}
-	keep := d.choose(ChooseCrash, &d.crashDraws, touching+1)
-	used := int64(0)
-	for _, o := range f.pending {
-		from, to := o.within(lo, hi)
-		part := f.journal[used : used+int64(o.size)]
-		used += int64(o.size)
-		if from >= to {
-			continue
-		}
-		if o.truncate {
-			if keep == 0 {
-				return
-			}
-			size := int64(len(f.durable))
-			clear(f.durable[min(from, size):min(to, size)])
-			keep--
-			continue
-		}
-		part = part[from-o.off : to-o.off]
-		if keep == 0 {
-			if mode == crashTear {
-				cut := int(d.choose(ChooseCrash, &d.crashDraws, uint64(len(part))+1))
-				d.scratch = append(d.scratch[:0], part...)
-				if d.choose(ChooseCrash, &d.crashDraws, 4) == 0 {
-					d.scratch = append(d.scratch[:cut], bytes.Repeat([]byte{0xa5}, len(part)-cut)...)
-				} else {
-					d.scratch = d.scratch[:cut]
-				}
-				f.keep(from, d.scratch)
-			}
-			return
-		}
-		f.keep(from, part)
-		keep--
-	}
-}
-
-// within is the part of lo to hi that the operation changes: a truncate all behind the
-// new size.
-func (o fileOp) within(lo, hi int64) (from, to int64) {
-	if o.truncate {
-		return max(o.off, lo), hi
-	}
-	return max(o.off, lo), min(o.off+int64(o.size), hi)
-}
-
-// keep writes b to the platter as far as the file's surviving size reaches.
-func (f *file) keep(off int64, b []byte) {
-	if off < int64(len(f.durable)) {
-		copy(f.durable[off:], b)
-	}
 }

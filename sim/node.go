@@ -168,6 +168,7 @@ type IO struct {
 	Op    Op
 	Data  []byte     // Read: valid only until the handler returns
 	Files []FileInfo // List: valid only until the handler returns
+	N     int        // Append, Write: bytes that got in; fewer than there were with ErrIO and ErrNoSpace only
 	Err   error
 }
 
@@ -181,6 +182,8 @@ type FileInfo struct {
 var (
 	ErrNotExist = errors.New("file does not exist")
 	ErrExist    = errors.New("file exists")
+	ErrIO       = errors.New("input/output error")
+	ErrNoSpace  = errors.New("no space left on device")
 )
 
 // Limits of one operation. A machine that passes them has a bug: the kernel panics.

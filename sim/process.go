@@ -179,7 +179,7 @@ func (w *World) handle(n *node, ev event) {
 			failed = 1
 		}
 		w.record(TraceDone, n.id, 0, Kind(r.op), failed, r.data)
-		io := IO{Op: r.op, Data: r.data, Files: r.files, Err: r.err}
+		io := IO{Op: r.op, Data: r.data, Files: r.files, N: r.n, Err: r.err}
 		id := r.id
 		// The slot stays taken during the handler: new operations may grow the slab.
 		n.machine.Complete(n, id, io)

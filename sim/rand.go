@@ -80,11 +80,12 @@ const (
 	ChoosePlan                    // the nemesis' draws
 	ChooseBuggify                 // ppm: is a Buggify point active, does it fire?
 	ChooseLie                     // AdversaryEnv.Rand
+	ChooseDamage                  // where a fault of a disk strikes
 	chooseEnd
 )
 
 var choiceNames = [chooseEnd]string{"tie", "delay", "tail", "loss", "duplicate", "delay_copy", "tail_copy",
-	"tie_copy", "disk", "crash_mode", "crash", "rand", "boot", "plan", "buggify", "lie"} //saros:constant names
+	"tie_copy", "disk", "crash_mode", "crash", "rand", "boot", "plan", "buggify", "lie", "damage"} //saros:constant names
 
 // String names the choice without the message kind.
 func (c Choice) String() string {

@@ -38,12 +38,13 @@ const (
 	TraceBuggify   // a Buggify point fired; Bytes: its name
 	TraceAdversary // an adversary came between a node and the network (Arg 1) or left (0)
 	TraceLie       // an adversary did not let a frame pass; From: its receiver; Arg: how many frames it made of it
+	TraceDisk      // a disk's fault began, ended or struck; Kind: DiskFault; From: which of these; Arg: how many, a factor, bytes, an offset; Bytes: the file that was hit
 	traceEnd
 )
 
 var traceNames = [traceEnd]string{"none", "boot", "start", "deliver", "lost", "duplicate", "timer", "wake", "io", "done",
 	"kill", "power_loss", "pause", "resume", "halt", "cut", "mend", "disturb", "clock", "stop",
-	"speed", "memory", "buggify", "adversary", "lie"} //saros:constant names
+	"speed", "memory", "buggify", "adversary", "lie", "disk"} //saros:constant names
 
 // String names the type as traces do.
 func (t TraceType) String() string {
@@ -165,6 +166,11 @@ func (l *TraceLine) AppendJSON(b []byte, names []string, v *Vocabulary) []byte {
 		str("to", nameOf(names, int(l.From)))
 		str("kind", v.KindName(l.Kind))
 		num("frames", int64(l.Arg))
+	case TraceDisk:
+		str("fault", DiskFault(l.Kind).String())
+		str("phase", diskPhases[l.From])
+		num("arg", int64(l.Arg))
+		str("file", string(l.Bytes))
 	case TraceClock, TraceSpeed, TraceMemory, TraceAdversary:
 		num("arg", int64(l.Arg))
 	}

@@ -45,6 +45,7 @@ var keysOf = map[TraceType]string{
 	TraceBuggify:   "event at_ns type node point digest",
 	TraceAdversary: "event at_ns type node arg digest",
 	TraceLie:       "event at_ns type node to kind frames digest",
+	TraceDisk:      "event at_ns type node fault phase arg file digest",
 }
 
 // Every line of a trace is one object of JSON, with the keys of its type in their
@@ -118,6 +119,7 @@ func TestTraceIsJSON(t *testing.T) {
 		w.Slow(1, 2)
 		w.SetMemory(1, 1<<40)
 		w.SetAdversary(2, Withhold{PPM: 500_000})
+		w.FailSyncs(2, 1, true)
 	})
 	buggy := w.AddNode("uranus", func(uint32) Machine {
 		return soon(func(env Env) {

@@ -338,6 +338,9 @@ func (w *World) step() {
 		w.timerDue(n, k, ev)
 	case evIO:
 		r := &w.ios[ev.arg]
+		if n.disk.faulty && n.disk.parks(r, ev) {
+			return
+		}
 		if r.epoch == n.disk.epoch {
 			n.disk.finish(r)
 			if r.op == OpSync && r.err == nil && ev.gen == n.incarnation {
