@@ -23,6 +23,11 @@ type Profile struct {
 
 	Model Model
 
+	// Damaged is how many servers may lose what their disks had (rot, lies, lost and
+	// misdirected writes, a new disk): as many as the protocol repairs from the others. 0:
+	// Tolerated; below: none. An unbounded Model knows no such limit.
+	Damaged int
+
 	Of map[Kind]Setting // how single kinds are drawn
 
 	// Whom.
@@ -105,6 +110,9 @@ func Draw(d sim.Decider, p Profile, servers int) Plan {
 
 // allows tells whether a kind may be drawn.
 func (p *Profile) allows(info *Info) bool {
+	if info.damages && p.Damaged < 0 && !p.Model.Unbounded {
+		return false
+	}
 	return p.Model.admits(info) && (p.Kinds == nil || slices.Contains(p.Kinds, info.Kind))
 }
 

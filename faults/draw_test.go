@@ -19,7 +19,7 @@ var aims = []string{"ping", "vote"}
 func TestDrawIsDeterministicAndValid(t *testing.T) {
 	for _, n := range []int{1, 2, 3, 4, 5, 7, 33, 100} {
 		for seed := range uint64(300) {
-			d, p := sim.Keyed{Seed: seed}, Profile{AimKinds: aims}
+			d, p := sim.Keyed{Seed: seed}, Profile{AimKinds: aims, Damaged: -1}
 			a, b := Draw(d, p, n), Draw(d, p, n)
 			if !reflect.DeepEqual(a, b) {
 				t.Fatalf("seed %d, %d servers: two plans", seed, n)
@@ -46,7 +46,7 @@ func TestDrawIsDeterministicAndValid(t *testing.T) {
 func TestDrawWithoutAKind(t *testing.T) {
 	for seed := range uint64(300) {
 		d := sim.Keyed{Seed: seed}
-		full := Draw(d, Profile{AimKinds: aims}, 5)
+		full := Draw(d, Profile{AimKinds: aims, Damaged: -1}, 5)
 		for out := range All {
 			var rest []Kind
 			for _, info := range All {
@@ -60,7 +60,7 @@ func TestDrawWithoutAKind(t *testing.T) {
 					want = append(want, f)
 				}
 			}
-			got := Draw(d, Profile{AimKinds: aims, Kinds: rest}, 5)
+			got := Draw(d, Profile{AimKinds: aims, Kinds: rest, Damaged: -1}, 5)
 			if slices.ContainsFunc(want, Fault.certain) && !reflect.DeepEqual(got.Faults, want) {
 				t.Fatalf("seed %d without %s:\n%s\nwith it:\n%s", seed, All[out].Kind, got.Encode(), full.Encode())
 			}
@@ -110,7 +110,7 @@ func TestDrawDistribution(t *testing.T) {
 	on := map[Kind]int{}       // seeds with the kind
 	shapes := map[string]int{} // seeds with the shape
 	for seed := range uint64(seeds) {
-		p := Draw(sim.Keyed{Seed: seed}, Profile{AimKinds: aims}, 5)
+		p := Draw(sim.Keyed{Seed: seed}, Profile{AimKinds: aims, Damaged: -1}, 5)
 		sizes = append(sizes, len(p.Faults))
 		has := map[string]bool{"whole core": p.Core == nil, "core of 3": len(p.Core) == 3, "core of 4": len(p.Core) == 4}
 		kind := map[Kind]bool{}
@@ -165,12 +165,12 @@ func TestDrawDistribution(t *testing.T) {
 	}
 	slices.Sort(sizes)
 	t.Logf("faults a plan: 5%% %d, median %d, 95%% %d, most %d", sizes[seeds/20], sizes[seeds/2], sizes[seeds*19/20], sizes[seeds-1])
-	if sizes[seeds/20] < 3 || sizes[seeds*19/20] > 24 || sizes[seeds-1] > 45 { // the greatest are stormy in several kinds
+	if sizes[seeds/20] < 3 || sizes[seeds*19/20] > 28 || sizes[seeds-1] > 50 { // the greatest are stormy in several kinds
 	}
 	for _, info := range All {
 		share := 100 * on[info.Kind] / seeds
 		t.Logf("%-12s on in %d %% of the seeds, %d faults", info.Kind, share, count[info.Kind])
-		if want := info.setting.OnPPM / 10_000; info.lies != (share == 0) || !info.lies && (int64(share) < want-4 || int64(share) > want+4) {
+		if want := info.setting.OnPPM / 10_000; (info.lies || info.damages) != (share == 0) || share != 0 && (int64(share) < want-4 || int64(share) > want+4) {
 			t.Errorf("%s is on in %d %% of the seeds, want %d", info.Kind, share, want)
 		}
 	}
@@ -228,7 +228,7 @@ func TestDrawKeepsToItsWindow(t *testing.T) {
 
 func TestDrawWithoutShares(t *testing.T) {
 	never := Setting{AllPPM: -1}
-	p := Profile{Of: map[Kind]Setting{Kill: never, PowerLoss: never}, LeaderPPM: -1, ClientsPPM: -1, SteadyPPM: -1, AimPPM: -1, PartialCorePPM: -1}
+	p := Profile{Of: map[Kind]Setting{Kill: never, PowerLoss: never}, Damaged: -1, LeaderPPM: -1, ClientsPPM: -1, SteadyPPM: -1, AimPPM: -1, PartialCorePPM: -1}
 	for seed := range uint64(300) {
 		plan := Draw(sim.Keyed{Seed: seed}, p, 4)
 		if plan.Core != nil {

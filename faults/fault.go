@@ -75,12 +75,16 @@ func (f Fault) String() string {
 		fmt.Fprintf(&b, " %s -> %s", side(f.From, f.Target, ""), side(f.To, f.Target, f.restIf()))
 	}
 	switch f.Kind {
-	case Delay, Slow:
+	case Delay, Slow, DiskSlow:
 		fmt.Fprintf(&b, " x%d", f.Amount)
 	case Tail, Loss, Duplicate, Withhold, Flip, Replay, Equivocate:
 		fmt.Fprintf(&b, " %d.%04d%%", f.Amount/10_000, f.Amount%10_000)
 	case ClockStep:
 		fmt.Fprintf(&b, " by %v", time.Duration(f.Amount))
+	case SyncError, SyncRevert, WriteError, ShortWrite, Unreadable, LostWrite, Misdirected, BitRot:
+		fmt.Fprintf(&b, " %d", f.Amount)
+	case DiskFull:
+		fmt.Fprintf(&b, " but for %d bytes", f.Amount)
 	case Memory:
 		fmt.Fprintf(&b, " %d bytes", f.Amount)
 	case ClockDrift:

@@ -12,24 +12,38 @@ type Kind string
 
 // The kinds of faults; All says what they do.
 const (
-	Kill       Kind = "kill"
-	PowerLoss  Kind = "power_loss"
-	Pause      Kind = "pause"
-	Partition  Kind = "partition"
-	OneWay     Kind = "one_way"
-	Delay      Kind = "delay"
-	Tail       Kind = "tail"
-	Loss       Kind = "loss"
-	Duplicate  Kind = "duplicate"
-	ClockStep  Kind = "clock_step"
-	ClockDrift Kind = "clock_drift"
-	Slow       Kind = "slow"
-	CrashLoop  Kind = "crash_loop"
-	Memory     Kind = "memory"
-	Withhold   Kind = "withhold"
-	Flip       Kind = "flip"
-	Replay     Kind = "replay"
-	Equivocate Kind = "equivocate"
+	Kill         Kind = "kill"
+	PowerLoss    Kind = "power_loss"
+	Pause        Kind = "pause"
+	Partition    Kind = "partition"
+	OneWay       Kind = "one_way"
+	Delay        Kind = "delay"
+	Tail         Kind = "tail"
+	Loss         Kind = "loss"
+	Duplicate    Kind = "duplicate"
+	ClockStep    Kind = "clock_step"
+	ClockDrift   Kind = "clock_drift"
+	Slow         Kind = "slow"
+	CrashLoop    Kind = "crash_loop"
+	Memory       Kind = "memory"
+	Withhold     Kind = "withhold"
+	Flip         Kind = "flip"
+	Replay       Kind = "replay"
+	Equivocate   Kind = "equivocate"
+	SyncError    Kind = "sync_error"
+	SyncRevert   Kind = "sync_revert"
+	WriteError   Kind = "write_error"
+	ShortWrite   Kind = "short_write"
+	Unreadable   Kind = "unreadable"
+	DiskFull     Kind = "disk_full"
+	DiskSlow     Kind = "disk_slow"
+	DiskStall    Kind = "disk_stall"
+	SyncStall    Kind = "sync_stall"
+	DiskLies     Kind = "disk_lies"
+	LostWrite    Kind = "lost_write"
+	Misdirected  Kind = "misdirected"
+	BitRot       Kind = "bit_rot"
+	DiskReplaced Kind = "disk_replaced"
 )
 
 // Info is all that the package knows of a kind of fault: a new kind is one of these.
@@ -169,6 +183,62 @@ var All = []Info{ //saros:constant the table of kinds
 		hits: machine, lies: true, allowed: [2]int64{1, million},
 		setting: Setting{OnPPM: 500_000, Most: 1, ForMin: 500 * milli, ForMax: 4000 * milli, AmountMin: 10_000, AmountMax: 500_000},
 		draw:    (*nemesis).plain, strike: lies(func(ppm uint64) sim.Adversary { return &sim.Equivocate{PPM: ppm} }), undo: (*Injector).honest},
+	{Kind: SyncError, Doc: "syncs fail; what they were to write is never written, and looks as if it were", Amount: "how many", Source: "Rebello et al., ATC 2020",
+		hits: machine, allowed: [2]int64{1, 1000},
+		setting: Setting{OnPPM: 200_000, Most: 1, ForMin: 50 * milli, ForMax: 1000 * milli, AmountMin: 1, AmountMax: 3},
+		draw:    (*nemesis).plain, strike: failSyncs(false), undo: calmed(calmSyncs)},
+	{Kind: SyncRevert, Doc: "syncs fail, and the files show their old contents again", Amount: "how many", Source: "Rebello et al., ATC 2020",
+		hits: machine, allowed: [2]int64{1, 1000},
+		setting: Setting{OnPPM: 150_000, Most: 1, ForMin: 50 * milli, ForMax: 1000 * milli, AmountMin: 1, AmountMax: 3},
+		draw:    (*nemesis).plain, strike: failSyncs(true), undo: calmed(calmSyncs)},
+	{Kind: WriteError, Doc: "writes fail, and nothing of them gets in", Amount: "how many", Source: "Bairavasundaram et al., FAST 2008; Ganesan et al., FAST 2017",
+		hits: machine, allowed: [2]int64{1, 1000},
+		setting: Setting{OnPPM: 150_000, Most: 1, ForMin: 50 * milli, ForMax: 1000 * milli, AmountMin: 1, AmountMax: 3},
+		draw:    (*nemesis).plain, strike: spoilWrites(sim.DiskWriteError), undo: calmWrites(sim.DiskWriteError)},
+	{Kind: ShortWrite, Doc: "writes fail, and a part of them gets in", Amount: "how many", Source: "Bairavasundaram et al., FAST 2008; Ganesan et al., FAST 2017",
+		hits: machine, allowed: [2]int64{1, 1000},
+		setting: Setting{OnPPM: 150_000, Most: 1, ForMin: 50 * milli, ForMax: 1000 * milli, AmountMin: 1, AmountMax: 3},
+		draw:    (*nemesis).plain, strike: spoilWrites(sim.DiskShortWrite), undo: calmWrites(sim.DiskShortWrite)},
+	{Kind: Unreadable, Doc: "sectors cannot be read until they are written anew", Amount: "how many", Source: "latent sector errors: Bairavasundaram et al., SIGMETRICS 2007",
+		hits: machine, allowed: [2]int64{1, 1000},
+		setting: Setting{OnPPM: 150_000, Most: 1, ForMin: 50 * milli, ForMax: 1000 * milli, AmountMin: 1, AmountMax: 8},
+		draw:    (*nemesis).plain, strike: armed(unreadable), undo: calmed(readable)},
+	{Kind: DiskFull, Doc: "a disk has little room left", Amount: "bytes", Source: "etcd, raft: no half-written record followed by more",
+		hits: machine, allowed: [2]int64{1, 1 << 40},
+		setting: Setting{OnPPM: 150_000, Most: 1, ForMin: 50 * milli, ForMax: 1000 * milli, AmountMin: 1, AmountMax: 32 << 10},
+		draw:    (*nemesis).plain, strike: armed(fillDisk), undo: calmed(emptyDisk)},
+	{Kind: DiskSlow, Doc: "a disk takes a multiple of its time", Amount: "a factor", Source: "Gunawi et al., Fail-Slow at Scale, FAST 2018",
+		hits: machine, timing: true, allowed: [2]int64{2, MaxFactor},
+		setting: Setting{OnPPM: 250_000, Most: 1, ForMin: 100 * milli, ForMax: 2000 * milli, AmountMin: 5, AmountMax: 200},
+		draw:    (*nemesis).steadyPlain, strike: armed(func(w *sim.World, id sim.NodeID, n int64) bool { return w.SlowDisk(id, n) }), undo: calmed(func(w *sim.World, id sim.NodeID, n int64) bool { return w.QuickenDisk(id, n) })},
+	{Kind: DiskStall, Doc: "nothing that a disk is asked for ends", Source: "stalls of 0.1 to 60 s; hashicorp/raft #666: heartbeats must not hide it",
+		hits: machine, timing: true,
+		setting: Setting{OnPPM: 150_000, Most: 1, ForMin: 100 * milli, ForMax: 2000 * milli},
+		draw:    (*nemesis).plain, strike: stallDisk(false), undo: calmed(unstallDisk)},
+	{Kind: SyncStall, Doc: "no sync ends", Source: "journal stalls",
+		hits: machine, timing: true,
+		setting: Setting{OnPPM: 150_000, Most: 1, ForMin: 100 * milli, ForMax: 2000 * milli},
+		draw:    (*nemesis).plain, strike: stallDisk(true), undo: calmed(unstallDisk)},
+	{Kind: DiskLies, Doc: "syncs end well and write nothing", Source: "firmware that lies about its cache; Zheng et al., FAST 2013",
+		hits: machine, damages: true,
+		setting: Setting{OnPPM: 150_000, Most: 1, ForMin: 100 * milli, ForMax: 2000 * milli},
+		draw:    (*nemesis).plain, strike: armed(lieDisk), undo: calmed(honestDisk)},
+	{Kind: LostWrite, Doc: "writes end well and never reach the platter", Amount: "how many", Source: "Bairavasundaram et al., FAST 2008; Ganesan et al., FAST 2017",
+		hits: machine, damages: true, allowed: [2]int64{1, 1000},
+		setting: Setting{OnPPM: 150_000, Most: 1, ForMin: 50 * milli, ForMax: 1000 * milli, AmountMin: 1, AmountMax: 3},
+		draw:    (*nemesis).plain, strike: spoilWrites(sim.DiskLost), undo: calmWrites(sim.DiskLost)},
+	{Kind: Misdirected, Doc: "writes end well and land elsewhere on the disk", Amount: "how many", Source: "Bairavasundaram et al., FAST 2008; Ganesan et al., FAST 2017",
+		hits: machine, damages: true, allowed: [2]int64{1, 1000},
+		setting: Setting{OnPPM: 150_000, Most: 1, ForMin: 50 * milli, ForMax: 1000 * milli, AmountMin: 1, AmountMax: 2},
+		draw:    (*nemesis).plain, strike: spoilWrites(sim.DiskMisdirected), undo: calmWrites(sim.DiskMisdirected)},
+	{Kind: BitRot, Doc: "bits of a sector at rest flip", Amount: "how many", Source: "Bairavasundaram et al., FAST 2008; Ganesan et al., FAST 2017",
+		hits: machine, damages: true, allowed: [2]int64{1, 1000},
+		setting: Setting{OnPPM: 200_000, Most: 2, ForMin: 50 * milli, ForMax: 1000 * milli, AmountMin: 1, AmountMax: 8},
+		draw:    (*nemesis).plain, strike: armed(rotBits), undo: calmed(nothing)},
+	{Kind: DiskReplaced, Doc: "a server loses its power and comes back with an empty disk", Source: "an operator who changes the disk",
+		hits: process, damages: true, stops: true,
+		setting: Setting{OnPPM: 100_000, Most: 1, ForMin: 50 * milli, ForMax: 1000 * milli},
+		draw:    (*nemesis).plain, strike: (*Injector).replaceDisk, undo: (*Injector).restart},
 }
 
 // Ranges tell how the kind is drawn, unless a Profile says otherwise: how long a fault

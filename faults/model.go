@@ -84,7 +84,7 @@ func (n *nemesis) apply(m Model) (heal int64, core []int) {
 				continue
 			}
 			info := &All[f.Kind.index()]
-			f.Node, f.Target = bad[(i+f.Node)%len(bad)], ""
+			f.Node, f.Target = bad[f.Node%len(bad)], ""
 			if info.stops {
 				f.For = 0
 			}

@@ -244,6 +244,7 @@ func (s *kvSystem) drawFrom() faults.Profile {
 		},
 		Rate:     s.params["faults"],
 		Model:    s.params.Model(),
+		Damaged:  -1, // Raft takes every disk for one that forgets nothing
 		AimKinds: []string{"vote_reply", "append_reply", "append", "vote", "reply"},
 	}
 	if p.Rate == 0 {

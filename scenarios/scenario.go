@@ -1,6 +1,7 @@
 package scenarios
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -234,6 +235,12 @@ func (r *Runner) Run(o Options) Result {
 	s.build(w)
 	w.Trace, w.After = o.Trace, s.after
 	w.OnHalt = func(n sim.NodeID, err error) {
+		if errors.Is(err, sim.ErrIO) || errors.Is(err, sim.ErrNoSpace) {
+			return // its disk failed: to stop is what it must do
+		}
+		if len(w.DamageOf(n)) > 0 {
+			return // what it had to keep is bad, and it says so
+		}
 		w.Violate("recovery", "halted", fmt.Sprintf("node %s stopped itself: %v", w.Names()[n], err))
 	}
 	t := s.topology()
