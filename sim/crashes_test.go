@@ -40,7 +40,7 @@ func lossOf(d *disk, k int) string {
 	c.trouble.damages = slices.Clone(d.trouble.damages)
 	c.files = nil
 	for _, f := range d.files {
-		c.files = append(c.files, file{bytes.Clone(f.data), bytes.Clone(f.durable), slices.Clone(f.pending), bytes.Clone(f.journal), f.synced})
+		c.files = append(c.files, file{data: bytes.Clone(f.data), durable: bytes.Clone(f.durable), pending: slices.Clone(f.pending), journal: bytes.Clone(f.journal), synced: f.synced})
 	}
 	c.crashes, c.crashDraws = uint32(k), uint32(k*1000)
 	c.powerLoss()

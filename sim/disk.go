@@ -34,6 +34,15 @@ type DiskOptions struct {
 	Sync     time.Duration // least time of a sync or sync_dir
 	SyncMean time.Duration // mean of the exponential part on top of it
 
+	// Seek is added to a read, and to each part of a sync, that does not begin where the
+	// device was last; ReadBandwidth and WriteBandwidth move that many bytes a second
+	// (0: any number). With CachedReads a read of what the page cache has takes Cache
+	// instead of Read; the cache is empty after a power loss.
+	Seek           time.Duration
+	ReadBandwidth  int64
+	WriteBandwidth int64
+	CachedReads    bool
+
 	// NotPowersafe: all of a sector that a power loss tears may be garbage, also what was
 	// synced beside the write. Otherwise a disk has powersafe overwrite (SQLite's word).
 	NotPowersafe bool
@@ -61,6 +70,9 @@ type disk struct {
 	sector  int64
 	faulty  bool // something of trouble is not as it should be
 	trouble diskTrouble
+
+	costly bool // has a cost model
+	head   diskHead
 
 	busy       Time   // when the operation that was submitted last ends
 	nextIO     IOID   // of this incarnation
@@ -92,6 +104,8 @@ type file struct {
 	pending []fileOp // unsynced operations in order
 	journal []byte   // their bytes, one after another
 	synced  int      // operations that are no longer pending, ever
+	flushed int      // operations that some sync was submitted for, counted as synced
+	warm    []uint64 // pages that the page cache has, for the cost of reads: a bit each
 }
 
 // fileOp is an unsynced write of size bytes at off, or (truncate) a change of the
@@ -132,6 +146,7 @@ func (d *disk) reset(w *World, n *node, o DiskOptions) {
 		panic(fmt.Sprintf("sim: node %d: a sector of %d bytes", n.id, o.Sector))
 	}
 	d.sector = cmp.Or(o.Sector, SectorSize)
+	d.costly, d.head = o.costs(), diskHead{}
 	d.trouble.reset(o)
 	d.faulty = d.trouble.any()
 }
@@ -203,7 +218,7 @@ func (d *disk) submit(at Time, o diskOp) {
 	occurrence := d.operations
 	d.operations++
 	draw := draws{w: w, s: DiskStream(d.n.id), n: occurrence, base: base(d.n.diskKey, 0, occurrence)}
-	takes := d.latency(o, &draw)
+	takes := d.latency(o, r, &draw)
 	if d.faulty && d.trouble.slow > 1 {
 		takes = slowed(takes, d.trouble.slow)
 	}
@@ -220,10 +235,16 @@ func (d *disk) submit(at Time, o diskOp) {
 	}
 }
 
-func (d *disk) latency(o diskOp, draw *draws) time.Duration {
+func (d *disk) latency(o diskOp, r *ioResult, draw *draws) time.Duration {
+	extra := time.Duration(0)
+	if d.costly && r.err == nil {
+		if extra = d.cost(o, r); o.op == OpRead {
+			return extra
+		}
+	}
 	switch o.op {
 	case OpSync, OpSyncDir:
-		t := d.opts.Sync
+		t := d.opts.Sync + extra
 		if d.opts.SyncMean > 0 {
 			t += exponential(d.opts.SyncMean, draw.below(ChooseDisk, 1<<32))
 		}
@@ -360,7 +381,7 @@ func (d *disk) newFile() int32 {
 		d.freeFile = d.freeFile[:n-1]
 		f := &d.files[i]
 		f.forget()
-		f.data, f.durable = f.data[:0], f.durable[:0]
+		f.data, f.durable, f.warm = f.data[:0], f.durable[:0], f.warm[:0]
 		return i
 	}
 	d.files = append(d.files, file{})

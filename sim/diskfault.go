@@ -370,19 +370,20 @@ func (d *disk) clear() {
 }
 
 // EvictCache drops what is clean from the page cache, as a kernel may at any time: reads
-// show what the platter has, and upon it what is still to be synced. It tells whether
-// that is any different.
+// show what the platter has, and upon it what is still to be synced, and cost a miss. It
+// tells whether that is any different.
 func (w *World) EvictCache(id NodeID) bool {
 	d := w.diskOf(id)
-	if d == nil || !d.trouble.struck {
+	if d == nil {
 		return false
 	}
+	cooled := d.cool()
 	was := w.DiskOf(id).Digest()
 	for i := range d.files {
 		d.files[i].reread()
 	}
 	d.rereadNames()
-	if w.DiskOf(id).Digest() == was {
+	if !cooled && w.DiskOf(id).Digest() == was {
 		return false
 	}
 	return d.announce(DiskEvicted, diskArmed, 0)

@@ -49,6 +49,9 @@ func (d *disk) powerLoss() {
 	d.names = append(d.names[:0], d.platter...)
 	d.sweep()
 	d.busy = 0
+	if d.costly {
+		d.cool()
+	}
 	if troubled || d.opts.Ordered {
 		d.afterLoss()
 	}
