@@ -72,6 +72,7 @@ func (w *World) release(n *node) {
 	}
 	n.held, n.heldFrom, n.holding = n.held[:0], 0, false
 	n.busy = max(n.busy, w.now)
+	w.serveParked(n)
 	w.wake(n)
 	w.touched(n)
 }

@@ -134,12 +134,13 @@ func TestLaw3(t *testing.T) {
 				plans[g][i].at += time.Duration(10*g + i)
 			}
 		}
+		o := rapid.SampledFrom([]Options{lawOptions, lawCoarse}).Draw(t, "world")
 		hit := rapid.IntRange(0, 1).Draw(t, "group")
 		out := rapid.IntRange(0, len(plans[hit])-1).Draw(t, "taken away")
 		gone := plans[hit][out]
-		with, group := law3Run(lawOptions, seed, plans)
+		with, group := law3Run(o, seed, plans)
 		plans[hit] = slices.Delete(slices.Clone(plans[hit]), out, out+1)
-		without, _ := law3Run(lawOptions, seed, plans)
+		without, _ := law3Run(o, seed, plans)
 		law3Compare(t, with, without, group, hit, gone)
 		runs++
 		for o, a := range with.log { // in some order: it is only asked whether there is any
@@ -152,6 +153,14 @@ func TestLaw3(t *testing.T) {
 	if !t.Failed() {
 		assert.Greater(t, moved, runs/2, "a fault does change what its own group decides after it")
 	}
+}
+
+// lawCoarse is a world in which many events share an instant.
+var lawCoarse = Options{
+	Buggify: true,
+	Link:    LinkOptions{Min: 100 * time.Microsecond},
+	CPU:     CPUOptions{Handler: 100 * time.Microsecond, Effect: 100 * time.Microsecond},
+	Disk:    DiskOptions{Cache: 100 * time.Microsecond, Sync: 100 * time.Microsecond},
 }
 
 var lawOptions = func() Options { o := rough; o.Buggify = true; return o }()

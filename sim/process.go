@@ -21,11 +21,12 @@ type node struct {
 	mute        bool // its effects go nowhere: down, or halted in this very handler
 	pausedAt    Time
 
-	cpu   Time    // inside a handler: now plus the CPU time it has spent
-	busy  Time    // when the node can serve its next event
-	inbox []event // what arrived while it was busy or paused, in order
-	head  int     // of inbox
-	ready bool    // an evReady is scheduled
+	cpu    Time    // inside a handler: now plus the CPU time it has spent
+	busy   Time    // when the node can serve its next event
+	inbox  []event // what arrived while it was busy or paused, in order
+	head   int     // of inbox
+	parked int     // events at its head that wait for nothing but held effects
+	ready  bool    // an evReady is scheduled
 
 	// Effects that wait because an intervention stands before them (law 6).
 	held     []heldEffect
@@ -58,7 +59,7 @@ func (n *node) reset(w *World, id NodeID, name string) {
 	n.boot, n.client, n.machine = nil, nil, nil
 	n.incarnation, n.up, n.paused, n.mute = 0, false, false, true
 	n.cpu, n.busy, n.ready = 0, 0, false
-	n.inbox, n.head = n.inbox[:0], 0
+	n.inbox, n.head, n.parked = n.inbox[:0], 0, 0
 	n.held, n.heldFrom, n.holding = n.held[:0], 0, false
 	n.timers = n.timers[:0]
 	n.nodeKey = streamKey(w.opts.Seed, NodeStream(id, 0))
@@ -107,6 +108,9 @@ func (w *World) serve(n *node, ev event) {
 			w.frames.drop(ev.arg, ev.size)
 			return
 		}
+		if !n.paused && !n.holding && n.busy <= w.now && n.parked == len(n.inbox)-n.head {
+			n.parked++
+		}
 		n.inbox, n.head = enqueue(n.inbox, n.head, ev)
 		w.wake(n)
 		return
@@ -140,13 +144,28 @@ func (w *World) serveNext(n *node) {
 		w.wake(n)
 		return
 	}
+	w.handle(n, n.next())
+	w.wake(n)
+}
+
+// serveParked serves what arrived when the node was free but for effects that it held
+// because an intervention somewhere might have come before them. Without that one it would
+// have been served when it came, and no tie drawn (law 3).
+func (w *World) serveParked(n *node) {
+	for ; n.parked > 0 && !n.paused && n.busy <= w.now && n.heldFrom == len(n.held); n.parked-- {
+		w.handle(n, n.next())
+	}
+	n.parked = 0
+}
+
+// next takes the first event out of the inbox.
+func (n *node) next() event {
 	ev := n.inbox[n.head]
 	n.head++
 	if n.head == len(n.inbox) {
 		n.inbox, n.head = n.inbox[:0], 0
 	}
-	w.handle(n, ev)
-	w.wake(n)
+	return ev
 }
 
 // handle runs the machine's handler for ev.
@@ -293,7 +312,7 @@ func (w *World) down(n *node) {
 			w.dropIO(ev.arg)
 		}
 	}
-	n.inbox, n.head = n.inbox[:0], 0
+	n.inbox, n.head, n.parked = n.inbox[:0], 0, 0
 	n.held, n.heldFrom, n.holding = n.held[:0], 0, false
 	for i := range n.timers {
 		n.timers[i] = timer{entry: n.timers[i].entry}

@@ -69,7 +69,7 @@ const (
 	appendHeader = 4 * 8         // bytes of an append without entries
 	entryHeader  = 8 + 8 + 1 + 4 // bytes of an entry without data
 
-	sealBytes    = 4             // of every frame
+	sealBytes = 4 // of every frame
 
 	// MaxCommand is the largest command, in bytes: what fits into an append by itself.
 	MaxCommand = sim.MaxFrame - appendHeader - entryHeader - sealBytes
