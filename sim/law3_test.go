@@ -87,6 +87,13 @@ func (f trouble) apply(w *World, group []NodeID) {
 	case 7:
 		at(f.at, func() { w.SetAdversary(n, &Replay{PPM: 300_000}) })
 		at(end, func() { w.SetAdversary(n, nil) })
+	case 8:
+		at(f.at, func() { w.Clog(n, other) })
+		at(end, func() { w.Unclog(n, other) })
+	case 9:
+		d := Disturbance{CorruptPPM: 300_000, ReplayPPM: 300_000, ReplayMax: 10 * time.Millisecond, BurstLossPPM: 500_000}
+		at(f.at, func() { w.Disturb(n, other, d) })
+		at(end, func() { w.Calm(n, other, d) })
 	}
 }
 
@@ -98,7 +105,7 @@ func TestLaw3(t *testing.T) {
 		return trouble{
 			at:    time.Duration(rapid.IntRange(1, 60_000).Draw(t, "at")) * time.Microsecond,
 			lasts: time.Duration(rapid.IntRange(1, 20_000).Draw(t, "lasts")) * time.Microsecond,
-			what:  rapid.IntRange(0, 7).Draw(t, "what"),
+			what:  rapid.IntRange(0, 9).Draw(t, "what"),
 			node:  rapid.IntRange(0, 2).Draw(t, "node"),
 		}
 	})

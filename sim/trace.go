@@ -39,12 +39,17 @@ const (
 	TraceBuggify   // a Buggify point fired; Bytes: its name
 	TraceAdversary // an adversary came between a node and the network (Arg 1) or left (0)
 	TraceLie       // a frame went to the adversary instead; From: its receiver; Arg: how many frames it made of it
+	TraceClog      // frames of a link begin to wait; Arg: clogs in force
+	TraceUnclog    // Arg: clogs left
+	TraceCorrupt   // bits of a frame were flipped; Arg: how many
+	TraceReplay    // a copy of a frame will arrive late
 	traceEnd
 )
 
 var traceNames = [traceEnd]string{"none", "boot", "start", "deliver", "lost", "duplicate", "timer", "wake", "io", "done",
 	"kill", "power_loss", "pause", "resume", "halt", "cut", "mend", "disturb", "clock", "stop",
-	"speed", "memory", "upgrade", "buggify", "adversary", "lie"} //saros:constant names
+	"speed", "memory", "upgrade", "buggify", "adversary", "lie",
+	"clog", "unclog", "corrupt", "replay"} //saros:constant names
 
 // String names the type as traces do.
 func (t TraceType) String() string {
@@ -128,7 +133,7 @@ func (l *TraceLine) AppendJSON(b []byte, names []string, v *Vocabulary) []byte {
 		str("node", nameOf(names, int(l.Node)))
 	}
 	switch l.Type {
-	case TraceDeliver, TraceLost, TraceDuplicate:
+	case TraceDeliver, TraceLost, TraceDuplicate, TraceCorrupt, TraceReplay:
 		str("from", nameOf(names, int(l.From)))
 		str("kind", v.KindName(l.Kind))
 		switch l.Type {
@@ -136,8 +141,10 @@ func (l *TraceLine) AppendJSON(b []byte, names []string, v *Vocabulary) []byte {
 			str("reason", lostNames[l.Arg])
 		case TraceDeliver:
 			num("bytes", int64(len(l.Bytes)))
+		case TraceCorrupt:
+			num("bits", int64(l.Arg))
 		}
-	case TraceCut, TraceMend, TraceDisturb:
+	case TraceCut, TraceMend, TraceDisturb, TraceClog, TraceUnclog:
 		str("from", nameOf(names, int(l.From)))
 		num("arg", int64(l.Arg))
 	case TraceTimer:

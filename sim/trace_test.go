@@ -46,6 +46,10 @@ var keysOf = map[TraceType]string{
 	TraceBuggify:   "event at_ns type node point digest",
 	TraceAdversary: "event at_ns type node arg digest",
 	TraceLie:       "event at_ns type node to kind frames digest",
+	TraceClog:      "event at_ns type node from arg digest",
+	TraceUnclog:    "event at_ns type node from arg digest",
+	TraceCorrupt:   "event at_ns type node from kind bits digest",
+	TraceReplay:    "event at_ns type node from kind digest",
 }
 
 // Every line of a trace is one object of JSON, with the keys of its type in their
@@ -131,7 +135,9 @@ func TestTraceIsJSON(t *testing.T) {
 	assert.Equal(t, NodeID(5), buggy)
 	w.At(Time(8*time.Millisecond), func() {
 		w.Calm(1, 2, Disturbance{DelayFactor: 1 << 30, LossPPM: million, DuplicatePPM: million, TailPPM: million})
-		w.Disturb(1, 2, Disturbance{DuplicatePPM: million})
+		w.Disturb(1, 2, Disturbance{DuplicatePPM: million, CorruptPPM: million, ReplayPPM: million, ReplayMax: 1})
+		w.Clog(1, 2)
+		w.Unclog(1, 2)
 	})
 	w.Run(Time(200*time.Millisecond), nil)
 	require.Empty(t, w.Violations())
