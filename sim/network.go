@@ -13,7 +13,11 @@ import (
 // LinkOptions describe a directed link. The zero value is a perfect wire.
 type LinkOptions struct {
 	Min          time.Duration // least delay
-	Mean         time.Duration // mean of the exponential part on top of it
+	Mean         time.Duration // mean of the random part on top of it
+	Shape        DelayShape    // distribution of the random part
+	SigmaMille   int64         // LogNormal: standard deviation of the logarithm, in thousandths
+	AlphaMille   int64         // Pareto: tail index in thousandths, above 1,000
+	Table        *Quantiles    // Measured: the distribution; Mean does not count
 	TailPPM      int64         // share of messages in the heavy tail
 	TailFactor   int64         // by which their delay is multiplied; 0 counts as 1
 	Max          time.Duration // no frame is under way for longer, whatever disturbs the link; 0: no limit
@@ -61,6 +65,7 @@ func (w *World) link(from, to NodeID) *link {
 // SetLink gives the directed link from → to options of its own.
 func (w *World) SetLink(from, to NodeID, o LinkOptions) {
 	w.layout()
+	o = o.checked()
 	if o.special() {
 		w.special(from, to)
 	}
@@ -165,12 +170,16 @@ func (w *World) send(n *node, at Time, to NodeID, kind Kind, frame []byte) {
 	}
 }
 
-// delay draws one delay: the least plus an exponential part, multiplied in the heavy
+// delay draws one delay: the least plus a random part, multiplied in the heavy
 // tail and under a disturbance.
 func (l *link) delay(o *LinkOptions, draw *draws, delay, tail Choice) time.Duration {
 	d := o.Min
 	if o.Mean > 0 {
-		d += exponential(o.Mean, draw.below(delay, 1<<32))
+		if u := draw.below(delay, 1<<32); o.Shape == Exponential {
+			d += exponential(o.Mean, u)
+		} else {
+			d += o.quantile(u)
+		}
 	}
 	if p := o.TailPPM + int64(l.tail); p > 0 && int64(draw.below(tail, million)) < p {
 		d *= time.Duration(max(o.TailFactor, 1))

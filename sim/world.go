@@ -105,7 +105,7 @@ func (w *World) Reset(o Options) {
 	}
 	w.nodes = append(w.nodes[:0], nil)
 	w.links, w.stride = w.links[:0], 0
-	w.linkOptions = append(w.linkOptions[:0], o.Link)
+	w.linkOptions = append(w.linkOptions[:0], o.Link.checked())
 	w.frames.reset()
 	w.messages = 0
 	w.net.reset()
