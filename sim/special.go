@@ -9,6 +9,7 @@ import "time"
 // network is the part of a World's network that plain wires know nothing of.
 type network struct {
 	specials []special // specials[0] is nobody's
+	pipes    []pipe
 }
 
 func (n *network) reset() {
@@ -16,6 +17,7 @@ func (n *network) reset() {
 		n.specials = append(n.specials, special{})
 	}
 	n.specials = n.specials[:1]
+	n.pipes = n.pipes[:0]
 }
 
 // special is what one such directed link keeps.
@@ -26,6 +28,8 @@ type special struct {
 	replayMax              time.Duration
 	waiting                []waiting // at a clog, in the order in which they were sent
 	bursts                 bursts
+	route                  []PipeID
+	circuit                circuit
 }
 
 // waiting is a frame that cannot leave yet. Its occurrence was counted when it was sent.
@@ -53,7 +57,7 @@ func (w *World) special(from, to NodeID) *special {
 			net.specials = append(net.specials, special{})
 		}
 		s := &net.specials[k]
-		*s = special{from: from, to: to, waiting: s.waiting[:0]}
+		*s = special{from: from, to: to, waiting: s.waiting[:0], route: s.route[:0]}
 	}
 	return &net.specials[l.special]
 }
@@ -129,7 +133,17 @@ func (w *World) leave(s *special, at Time, kind Kind, frame []byte, draw *draws)
 		w.record(TraceLost, s.to, s.from, kind, lostCut, nil)
 		return
 	}
-	if p := w.lossPPM(s, l, o, at); p > 0 && int64(draw.below(ChooseLoss, million)) < p {
+	sent := at
+	at, why := w.pass(s, at, len(frame))
+	if why != none {
+		reason := uint64(lostCut)
+		if why == queueFull {
+			reason = lostQueue
+		}
+		w.record(TraceLost, s.to, s.from, kind, reason, nil)
+		return
+	}
+	if p := w.lossPPM(s, l, o, sent); p > 0 && int64(draw.below(ChooseLoss, million)) < p {
 		w.record(TraceLost, s.to, s.from, kind, lostLoss, nil)
 		return
 	}

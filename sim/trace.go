@@ -43,13 +43,17 @@ const (
 	TraceUnclog    // Arg: clogs left
 	TraceCorrupt   // bits of a frame were flipped; Arg: how many
 	TraceReplay    // a copy of a frame will arrive late
+	TraceCutPipe   // a pipe was cut; Arg: which << 32 | cuts in force
+	TraceMendPipe  // a cut of a pipe was taken back; Arg alike
+	TraceReserve   // a link got a circuit; Arg: bytes a second
+	TraceRelease   // and lost it
 	traceEnd
 )
 
 var traceNames = [traceEnd]string{"none", "boot", "start", "deliver", "lost", "duplicate", "timer", "wake", "io", "done",
 	"kill", "power_loss", "pause", "resume", "halt", "cut", "mend", "disturb", "clock", "stop",
 	"speed", "memory", "upgrade", "buggify", "adversary", "lie",
-	"clog", "unclog", "corrupt", "replay"} //saros:constant names
+	"clog", "unclog", "corrupt", "replay", "cut_pipe", "mend_pipe", "reserve", "release"} //saros:constant names
 
 // String names the type as traces do.
 func (t TraceType) String() string {
@@ -65,9 +69,10 @@ const (
 	lostCut
 	lostDown
 	lostFull
+	lostQueue
 )
 
-var lostNames = [...]string{"loss", "partition", "down", "run queue full"} //saros:constant names
+var lostNames = [...]string{"loss", "partition", "down", "run queue full", "queue full"} //saros:constant names
 
 // TraceLine is one line of a trace. Bytes are valid during the call only.
 type TraceLine struct {
@@ -144,9 +149,12 @@ func (l *TraceLine) AppendJSON(b []byte, names []string, v *Vocabulary) []byte {
 		case TraceCorrupt:
 			num("bits", int64(l.Arg))
 		}
-	case TraceCut, TraceMend, TraceDisturb, TraceClog, TraceUnclog:
+	case TraceCut, TraceMend, TraceDisturb, TraceClog, TraceUnclog, TraceReserve, TraceRelease:
 		str("from", nameOf(names, int(l.From)))
 		num("arg", int64(l.Arg))
+	case TraceCutPipe, TraceMendPipe:
+		num("pipe", int64(l.Arg>>32))
+		num("cuts", int64(l.Arg&(1<<32-1)))
 	case TraceTimer:
 		str("timer", nameOf(v.Timers, int(l.Arg)))
 	case TraceIO:
