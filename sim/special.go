@@ -10,6 +10,7 @@ import "time"
 type network struct {
 	specials []special // specials[0] is nobody's
 	pipes    []pipe
+	domains  []domain
 }
 
 func (n *network) reset() {
@@ -18,6 +19,7 @@ func (n *network) reset() {
 	}
 	n.specials = n.specials[:1]
 	n.pipes = n.pipes[:0]
+	n.domains = n.domains[:0]
 }
 
 // special is what one such directed link keeps.
