@@ -79,6 +79,7 @@ var steadyLoads = []steady{
 	{name: "messages", o: rough, build: func(w *World) { addPingers(w, 10) }},
 	{name: "many messages", o: rough, build: func(w *World) { addPingers(w, 1000) }},
 	{name: "messages of a saturated node", o: Options{CPU: CPUOptions{Handler: time.Microsecond, Effect: time.Microsecond}}, build: func(w *World) { addPingers(w, 10) }},
+	{name: "messages in bad weather", o: Options{Link: LinkOptions{Min: time.Millisecond, CorruptPPM: 100_000, BurstLossPPM: 1}}, build: func(w *World) { addPingers(w, 10) }},
 	{name: "timers", o: Options{Clock: ClockOptions{DriftMaxPPM: 200}}, build: func(w *World) {
 		w.AddNode("neptune", func(uint32) Machine { return &flicker{} })
 	}},

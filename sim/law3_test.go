@@ -95,10 +95,16 @@ var troubles = []struct {
 	{func(w *World, n, _ NodeID) { w.SetMemory(n, 300) }, func(w *World, n, other NodeID) { w.SetMemory(n, 0); restart(w, n, other) }},
 	{func(w *World, n, _ NodeID) { w.SetAdversary(n, &Replay{PPM: 300_000}) }, func(w *World, n, _ NodeID) { w.SetAdversary(n, nil) }},
 	{func(w *World, n, other NodeID) { w.Upgrade(n, 2, w.nodes[n].boot); w.Kill(n); w.Restart(n) }, func(w *World, n, _ NodeID) { w.Downgrade(n) }},
-	{func(w *World, n, _ NodeID) { w.FailSyncs(n, 3, true); w.SpoilWrites(n, DiskMisdirected, 2); w.SlowDisk(n, 5) },
+	{func(w *World, n, _ NodeID) {
+		w.FailSyncs(n, 3, true)
+		w.SpoilWrites(n, DiskMisdirected, 2)
+		w.SlowDisk(n, 5)
+	},
 		func(w *World, n, _ NodeID) { w.CalmSyncs(n); w.CalmWrites(n, DiskMisdirected); w.QuickenDisk(n, 5) }},
 	{func(w *World, n, _ NodeID) { w.RotBits(n, 3); w.SpoilSector(n); w.StallDisk(n, false) },
 		func(w *World, n, _ NodeID) { w.MendSectors(n); w.UnstallDisk(n) }},
+	{func(w *World, n, other NodeID) { w.Clog(n, other) }, func(w *World, n, other NodeID) { w.Unclog(n, other) }},
+	{func(w *World, n, other NodeID) { w.Disturb(n, other, spoiled) }, func(w *World, n, other NodeID) { w.Calm(n, other, spoiled) }},
 }
 
 const (
@@ -107,6 +113,8 @@ const (
 )
 
 var disturbed = Disturbance{DelayFactor: 3, LossPPM: 300_000, DuplicatePPM: 200_000}
+
+var spoiled = Disturbance{CorruptPPM: 300_000, ReplayPPM: 300_000, ReplayMax: 10 * time.Millisecond, BurstLossPPM: 500_000}
 
 func restart(w *World, n, other NodeID) { w.Restart(n); w.Restart(other) }
 

@@ -13,13 +13,23 @@ import (
 // LinkOptions describe a directed link. The zero value is a perfect wire.
 type LinkOptions struct {
 	Min          time.Duration // least delay
-	Mean         time.Duration // mean of the exponential part on top of it
+	Mean         time.Duration // mean of the random part on top of it
+	Shape        DelayShape    // distribution of the random part
+	SigmaMille   int64         // LogNormal: standard deviation of the logarithm, in thousandths
+	AlphaMille   int64         // Pareto: tail index in thousandths, above 1,000
+	Table        *Quantiles    // Measured: the distribution; Mean does not count
 	TailPPM      int64         // share of messages in the heavy tail
 	TailFactor   int64         // by which their delay is multiplied; 0 counts as 1
 	Max          time.Duration // no frame is under way for longer, whatever disturbs the link; 0: no limit
 	LossPPM      int64
 	DuplicatePPM int64
-	Once         bool // a connection: a frame arrives at most once, whatever disturbs the link
+	CorruptPPM   int64         // share of frames of which 1 to 3 bits are flipped
+	ReplayPPM    int64         // share of frames of which a copy arrives late, even after a crash or a cut
+	ReplayMax    time.Duration // by at most so much; 0: there are no late copies
+	BurstLossPPM int64         // added to LossPPM while the link is in its bad state
+	BurstGood    time.Duration // mean time in the good state; 0: 1 s
+	BurstBad     time.Duration // mean time in the bad state; 0: 50 ms
+	Once         bool          // a connection: a frame arrives at most once, whatever disturbs the link
 }
 
 // Disturbance is trouble added to a directed link for a while.
@@ -28,6 +38,10 @@ type Disturbance struct {
 	TailPPM      int64 // these are added to the link's own
 	LossPPM      int64
 	DuplicatePPM int64
+	CorruptPPM   int64
+	ReplayPPM    int64
+	ReplayMax    time.Duration
+	BurstLossPPM int64
 }
 
 // kindSlots is how many message kinds a link counts apart: kinds that are equal
@@ -41,6 +55,7 @@ type link struct {
 	cuts            uint16 // partitions in force
 	factor          int32  // product of the disturbances' delay factors
 	tail, loss, dup int32
+	special         uint32 // index into World.net.specials; 0: a plain wire
 }
 
 func (w *World) link(from, to NodeID) *link {
@@ -50,6 +65,10 @@ func (w *World) link(from, to NodeID) *link {
 // SetLink gives the directed link from → to options of its own.
 func (w *World) SetLink(from, to NodeID, o LinkOptions) {
 	w.layout()
+	o = o.checked()
+	if o.special() {
+		w.special(from, to)
+	}
 	for i, have := range w.linkOptions {
 		if have == o {
 			w.link(from, to).options = uint16(i)
@@ -84,7 +103,7 @@ func (w *World) Mend(from, to NodeID) bool {
 
 // Disturb adds trouble to the directed link from → to; Calm takes the same away.
 func (w *World) Disturb(from, to NodeID, d Disturbance) bool {
-	if d == (Disturbance{}) || d.DelayFactor == 1 && d.TailPPM|d.LossPPM|d.DuplicatePPM == 0 {
+	if d == (Disturbance{}) || d == (Disturbance{DelayFactor: 1}) {
 		return false
 	}
 	w.layout()
@@ -92,6 +111,7 @@ func (w *World) Disturb(from, to NodeID, d Disturbance) bool {
 	l.factor = max(l.factor, 1) * int32(max(d.DelayFactor, 1))
 	l.tail, l.loss, l.dup = l.tail+int32(d.TailPPM), l.loss+int32(d.LossPPM), l.dup+int32(d.DuplicatePPM)
 	w.record(TraceDisturb, to, from, 0, uint64(l.factor)<<32|uint64(uint32(l.loss)), nil)
+	w.disturbSpecial(from, to, d, 1)
 	return true
 }
 
@@ -102,6 +122,7 @@ func (w *World) Calm(from, to NodeID, d Disturbance) bool {
 	l.factor = max(l.factor, 1) / int32(max(d.DelayFactor, 1))
 	l.tail, l.loss, l.dup = l.tail-int32(d.TailPPM), l.loss-int32(d.LossPPM), l.dup-int32(d.DuplicatePPM)
 	w.record(TraceDisturb, to, from, 0, uint64(l.factor)<<32|uint64(uint32(l.loss)), nil)
+	w.disturbSpecial(from, to, d, -1)
 	return true
 }
 
@@ -127,6 +148,10 @@ func (w *World) send(n *node, at Time, to NodeID, kind Kind, frame []byte) {
 	if w.decider != nil {
 		draw.s = LinkStream(n.id, to)
 	}
+	if l.special != 0 {
+		w.sendSpecial(&w.net.specials[l.special], at, kind, occurrence, frame, &draw)
+		return
+	}
 	if l.cuts > 0 {
 		w.record(TraceLost, to, n.id, kind, lostCut, nil)
 		return
@@ -145,12 +170,16 @@ func (w *World) send(n *node, at Time, to NodeID, kind Kind, frame []byte) {
 	}
 }
 
-// delay draws one delay: the least plus an exponential part, multiplied in the heavy
+// delay draws one delay: the least plus a random part, multiplied in the heavy
 // tail and under a disturbance.
 func (l *link) delay(o *LinkOptions, draw *draws, delay, tail Choice) time.Duration {
 	d := o.Min
 	if o.Mean > 0 {
-		d += exponential(o.Mean, draw.below(delay, 1<<32))
+		if u := draw.below(delay, 1<<32); o.Shape == Exponential {
+			d += exponential(o.Mean, u)
+		} else {
+			d += o.quantile(u)
+		}
 	}
 	if p := o.TailPPM + int64(l.tail); p > 0 && int64(draw.below(tail, million)) < p {
 		d *= time.Duration(max(o.TailFactor, 1))

@@ -64,28 +64,35 @@ type Choice uint16
 
 // The kernel's choices.
 const (
-	ChooseTie       Choice = iota // order among events of one instant
-	ChooseDelay                   // quantile of a link's delay
-	ChooseTail                    // ppm: is this message one of the heavy tail?
-	ChooseLoss                    // ppm: is it lost?
-	ChooseDuplicate               // ppm: is it sent twice?
-	ChooseDelayCopy               // quantile of the copy's delay
-	ChooseTailCopy                // ppm: the copy's tail
-	ChooseTieCopy                 // tie of the copy
-	ChooseDisk                    // quantile of a disk operation's latency
-	ChooseCrashMode               // what a power loss does to a disk
-	ChooseCrash                   // what it does to one sector, one size, one name
-	ChooseRand                    // Env.Rand, Client.Rand
-	ChooseBoot                    // a node's clock at the beginning
-	ChoosePlan                    // the nemesis' draws
-	ChooseBuggify                 // ppm: is a Buggify point active, does it fire?
-	ChooseLie                     // AdversaryEnv.Rand
-	ChooseDamage                  // where a fault of a disk strikes
+	ChooseTie         Choice = iota // order among events of one instant
+	ChooseDelay                     // quantile of a link's delay
+	ChooseTail                      // ppm: is this message one of the heavy tail?
+	ChooseLoss                      // ppm: is it lost?
+	ChooseDuplicate                 // ppm: is it sent twice?
+	ChooseDelayCopy                 // quantile of the copy's delay
+	ChooseTailCopy                  // ppm: the copy's tail
+	ChooseTieCopy                   // tie of the copy
+	ChooseDisk                      // quantile of a disk operation's latency
+	ChooseCrashMode                 // what a power loss does to a disk
+	ChooseCrash                     // what it does to one sector, one size, one name
+	ChooseRand                      // Env.Rand, Client.Rand
+	ChooseBoot                      // a node's clock at the beginning
+	ChoosePlan                      // the nemesis' draws
+	ChooseBuggify                   // ppm: is a Buggify point active, does it fire?
+	ChooseLie                       // AdversaryEnv.Rand
+	ChooseDamage                    // where a fault of a disk strikes
+	ChooseCorrupt                   // ppm: are bits of it flipped?
+	ChooseFlip                      // which bits
+	ChooseReplay                    // ppm: does a copy arrive late?
+	ChooseReplayDelay               // quantile of how late
+	ChooseTieReplay                 // tie of the late copy
+	ChooseSojourn                   // quantile of a link's n-th sojourn in its good or bad state
 	chooseEnd
 )
 
 var choiceNames = [chooseEnd]string{"tie", "delay", "tail", "loss", "duplicate", "delay_copy", "tail_copy",
-	"tie_copy", "disk", "crash_mode", "crash", "rand", "boot", "plan", "buggify", "lie", "damage"} //saros:constant names
+	"tie_copy", "disk", "crash_mode", "crash", "rand", "boot", "plan", "buggify", "lie", "damage",
+	"corrupt", "flip", "replay", "replay_delay", "tie_replay", "sojourn"} //saros:constant names
 
 // String names the choice without the message kind.
 func (c Choice) String() string {

@@ -39,12 +39,21 @@ const (
 	TraceAdversary // an adversary came between a node and the network (Arg 1) or left (0)
 	TraceLie       // an adversary did not let a frame pass; From: its receiver; Arg: how many frames it made of it
 	TraceDisk      // a disk's fault began, ended or struck; Kind: DiskFault; From: which of these; Arg: how many, a factor, bytes, an offset; Bytes: the file that was hit
+	TraceClog      // frames of a link begin to wait; Arg: clogs in force
+	TraceUnclog    // Arg: clogs left
+	TraceCorrupt   // bits of a frame were flipped; Arg: how many
+	TraceReplay    // a copy of a frame will arrive late
+	TraceCutPipe   // a pipe was cut; Arg: which << 32 | cuts in force
+	TraceMendPipe  // a cut of a pipe was taken back; Arg alike
+	TraceReserve   // a link got a circuit; Arg: bytes a second
+	TraceRelease   // and lost it
 	traceEnd
 )
 
 var traceNames = [traceEnd]string{"none", "boot", "start", "deliver", "lost", "duplicate", "timer", "wake", "io", "done",
 	"kill", "power_loss", "pause", "resume", "halt", "cut", "mend", "disturb", "clock", "stop",
-	"speed", "memory", "buggify", "adversary", "lie", "disk"} //saros:constant names
+	"speed", "memory", "buggify", "adversary", "lie", "disk",
+	"clog", "unclog", "corrupt", "replay", "cut_pipe", "mend_pipe", "reserve", "release"} //saros:constant names
 
 // String names the type as traces do.
 func (t TraceType) String() string {
@@ -60,9 +69,10 @@ const (
 	lostCut
 	lostDown
 	lostFull
+	lostQueue
 )
 
-var lostNames = [...]string{"loss", "partition", "down", "run queue full"} //saros:constant names
+var lostNames = [...]string{"loss", "partition", "down", "run queue full", "queue full"} //saros:constant names
 
 // killedForMemory is the argument of the kill of a process that held too much memory.
 const killedForMemory = 1
@@ -131,7 +141,7 @@ func (l *TraceLine) AppendJSON(b []byte, names []string, v *Vocabulary) []byte {
 		str("node", nameOf(names, int(l.Node)))
 	}
 	switch l.Type {
-	case TraceDeliver, TraceLost, TraceDuplicate:
+	case TraceDeliver, TraceLost, TraceDuplicate, TraceCorrupt, TraceReplay:
 		str("from", nameOf(names, int(l.From)))
 		str("kind", v.KindName(l.Kind))
 		switch l.Type {
@@ -139,10 +149,15 @@ func (l *TraceLine) AppendJSON(b []byte, names []string, v *Vocabulary) []byte {
 			str("reason", lostNames[l.Arg])
 		case TraceDeliver:
 			num("bytes", int64(len(l.Bytes)))
+		case TraceCorrupt:
+			num("bits", int64(l.Arg))
 		}
-	case TraceCut, TraceMend, TraceDisturb:
+	case TraceCut, TraceMend, TraceDisturb, TraceClog, TraceUnclog, TraceReserve, TraceRelease:
 		str("from", nameOf(names, int(l.From)))
 		num("arg", int64(l.Arg))
+	case TraceCutPipe, TraceMendPipe:
+		num("pipe", int64(l.Arg>>32))
+		num("cuts", int64(l.Arg&(1<<32-1)))
 	case TraceTimer:
 		str("timer", nameOf(v.Timers, int(l.Arg)))
 	case TraceIO:

@@ -46,6 +46,14 @@ var keysOf = map[TraceType]string{
 	TraceAdversary: "event at_ns type node arg digest",
 	TraceLie:       "event at_ns type node to kind frames digest",
 	TraceDisk:      "event at_ns type node fault phase arg file digest",
+	TraceClog:      "event at_ns type node from arg digest",
+	TraceUnclog:    "event at_ns type node from arg digest",
+	TraceCorrupt:   "event at_ns type node from kind bits digest",
+	TraceReplay:    "event at_ns type node from kind digest",
+	TraceCutPipe:   "event at_ns type pipe cuts digest",
+	TraceMendPipe:  "event at_ns type pipe cuts digest",
+	TraceReserve:   "event at_ns type node from arg digest",
+	TraceRelease:   "event at_ns type node from arg digest",
 }
 
 // Every line of a trace is one object of JSON, with the keys of its type in their
@@ -87,7 +95,9 @@ func TestTraceIsJSON(t *testing.T) {
 		require.Regexp(t, hex16, values["digest"])
 		require.Equal(t, l.Type.String(), values["type"])
 		require.Equal(t, fmt.Sprint(int64(l.Time)), values["at_ns"].(json.Number).String())
-		require.Equal(t, w.Names()[l.Node], values["node"])
+		if l.Node != 0 {
+			require.Equal(t, w.Names()[l.Node], values["node"])
+		}
 		if kind, ok := values["kind"]; ok {
 			require.Equal(t, []string{"rumour", "reply", "3"}[l.Kind-1], kind)
 		}
@@ -131,7 +141,15 @@ func TestTraceIsJSON(t *testing.T) {
 	assert.Equal(t, NodeID(5), buggy)
 	w.At(Time(8*time.Millisecond), func() {
 		w.Calm(1, 2, Disturbance{DelayFactor: 1 << 30, LossPPM: million, DuplicatePPM: million, TailPPM: million})
-		w.Disturb(1, 2, Disturbance{DuplicatePPM: million})
+		w.Disturb(1, 2, Disturbance{DuplicatePPM: million, CorruptPPM: million, ReplayPPM: million, ReplayMax: 1})
+		w.Clog(1, 2)
+		w.Unclog(1, 2)
+		pipe := w.AddPipe(PipeOptions{Bandwidth: 100})
+		w.CutPipe(pipe)
+		w.MendPipe(pipe)
+		w.Route(1, 2, pipe)
+		w.Reserve(1, 2, 50)
+		w.Release(1, 2)
 	})
 	w.Run(Time(200*time.Millisecond), nil)
 	require.Empty(t, w.Violations())

@@ -42,6 +42,7 @@ type World struct {
 	linkOptions []LinkOptions
 	frames      frames
 	messages    uint64
+	net         network
 
 	ios    []ioResult
 	freeIO []uint32
@@ -106,9 +107,10 @@ func (w *World) Reset(o Options) {
 	}
 	w.nodes = append(w.nodes[:0], nil)
 	w.links, w.stride = w.links[:0], 0
-	w.linkOptions = append(w.linkOptions[:0], o.Link)
+	w.linkOptions = append(w.linkOptions[:0], o.Link.checked())
 	w.frames.reset()
 	w.messages = 0
+	w.net.reset()
 	w.freeIO = w.freeIO[:0]
 	for i := len(w.ios) - 1; i >= 0; i-- {
 		w.freeIO = append(w.freeIO, uint32(i))
@@ -187,6 +189,9 @@ func (w *World) layout() {
 	for from := 1; from < w.stride; from++ {
 		for to := 1; to < w.stride; to++ {
 			w.links[from*w.stride+to] = link{key: streamKey(w.opts.Seed, LinkStream(NodeID(from), NodeID(to)))}
+			if w.opts.Link.special() {
+				w.special(NodeID(from), NodeID(to))
+			}
 		}
 	}
 }
