@@ -25,6 +25,7 @@ const (
 	purposeWorld
 	purposeBuggify
 	purposeAdversary
+	purposeClock
 )
 
 func stream(purpose, a, b uint64) Stream { return Stream(purpose<<48 | a<<24 | b) }
@@ -58,6 +59,10 @@ func BuggifyStream(n NodeID, name uint64) Stream {
 // AdversaryStream is the stream of the adversary of a node.
 func AdversaryStream(n NodeID) Stream { return stream(purposeAdversary, uint64(n), 0) }
 
+// ClockStream is the stream of a node's clock and of its NTP client; on node 0, of the
+// NTP servers.
+func ClockStream(n NodeID) Stream { return stream(purposeClock, uint64(n), 0) }
+
 // Choice is what is being chosen. Choices of a message carry its Kind in the high
 // byte, so that a heartbeat less does not move the fate of the appends.
 type Choice uint16
@@ -81,11 +86,12 @@ const (
 	ChooseBuggify                 // ppm: is a Buggify point active, does it fire?
 	ChooseLie                     // AdversaryEnv.Rand
 	ChooseDamage                  // where a fault of a disk strikes
+	ChooseNoise                   // how far a noisy clock is off in a millisecond
 	chooseEnd
 )
 
 var choiceNames = [chooseEnd]string{"tie", "delay", "tail", "loss", "duplicate", "delay_copy", "tail_copy",
-	"tie_copy", "disk", "crash_mode", "crash", "rand", "boot", "plan", "buggify", "lie", "damage"} //saros:constant names
+	"tie_copy", "disk", "crash_mode", "crash", "rand", "boot", "plan", "buggify", "lie", "damage", "noise"} //saros:constant names
 
 // String names the choice without the message kind.
 func (c Choice) String() string {

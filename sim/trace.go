@@ -39,12 +39,14 @@ const (
 	TraceAdversary // an adversary came between a node and the network (Arg 1) or left (0)
 	TraceLie       // an adversary did not let a frame pass; From: its receiver; Arg: how many frames it made of it
 	TraceDisk      // a disk's fault began, ended or struck; Kind: DiskFault; From: which of these; Arg: how many, a factor, bytes, an offset; Bytes: the file that was hit
+	TraceSuspend   // the machine of a node was suspended; a resume ends it
+	TraceKeeping   // a clock was changed in another way; Kind: how; Arg: by how much
 	traceEnd
 )
 
 var traceNames = [traceEnd]string{"none", "boot", "start", "deliver", "lost", "duplicate", "timer", "wake", "io", "done",
 	"kill", "power_loss", "pause", "resume", "halt", "cut", "mend", "disturb", "clock", "stop",
-	"speed", "memory", "buggify", "adversary", "lie", "disk"} //saros:constant names
+	"speed", "memory", "buggify", "adversary", "lie", "disk", "suspend", "timekeeping"} //saros:constant names
 
 // String names the type as traces do.
 func (t TraceType) String() string {
@@ -166,6 +168,12 @@ func (l *TraceLine) AppendJSON(b []byte, names []string, v *Vocabulary) []byte {
 		str("to", nameOf(names, int(l.From)))
 		str("kind", v.KindName(l.Kind))
 		num("frames", int64(l.Arg))
+	case TraceKeeping:
+		str("change", clockChange(l.Kind).String())
+		if l.From != 0 {
+			num("server", int64(l.From))
+		}
+		num("arg", int64(l.Arg))
 	case TraceDisk:
 		str("fault", DiskFault(l.Kind).String())
 		str("phase", diskPhases[l.From])

@@ -46,6 +46,8 @@ var keysOf = map[TraceType]string{
 	TraceAdversary: "event at_ns type node arg digest",
 	TraceLie:       "event at_ns type node to kind frames digest",
 	TraceDisk:      "event at_ns type node fault phase arg file digest",
+	TraceSuspend:   "event at_ns type node digest",
+	TraceKeeping:   "event at_ns type node change arg digest",
 }
 
 // Every line of a trace is one object of JSON, with the keys of its type in their
@@ -116,6 +118,10 @@ func TestTraceIsJSON(t *testing.T) {
 		w.Disturb(1, 2, Disturbance{DelayFactor: 1 << 30, LossPPM: million, DuplicatePPM: million, TailPPM: million})
 		w.StepClock(1, -time.Hour)
 		w.SetDrift(1, -7)
+		w.FreezeClock(1)
+		w.ThawClock(1, true)
+		w.Suspend(nodes[0])
+		w.Resume(nodes[0])
 		w.Slow(1, 2)
 		w.SetMemory(1, 1<<40)
 		w.SetAdversary(2, Withhold{PPM: 500_000})
