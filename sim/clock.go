@@ -19,6 +19,7 @@ type ClockOptions struct {
 	DriftBoundPPM  int64         // what the nodes take for DriftMaxPPM; 0: DriftMaxPPM, and the oracle without NTP
 	DayGrain       time.Duration // the time of day is rounded down to multiples of it; 0: to 1 ns
 	MonotonicGrain time.Duration // the same of the monotonic clock; timers wait for its next tick
+	NTP            NTPOptions    // who keeps the clocks right
 }
 
 // clock is a node's hardware opinion of time: a monotonic clock that never jumps
@@ -130,7 +131,11 @@ func (w *World) StepClock(n NodeID, d time.Duration) bool {
 		return false
 	}
 	c := &w.nodes[n].clock
-	c.wall += d
+	if c.keep != nil {
+		c.keep.step(d)
+	} else {
+		c.wall += d
+	}
 	c.status = Disrupted
 	w.record(TraceClock, n, 0, 0, uint64(d), nil)
 	return true
@@ -144,9 +149,6 @@ func (w *World) SetDrift(n NodeID, ppm int64) bool {
 		return false
 	}
 	c.setDrift(w.nodes[n].changes(), ppm)
-	if c.keep != nil {
-		c.keep.base++ // the new stretch begins at a whole nanosecond
-	}
 	w.record(TraceClock, n, 0, 1, uint64(ppm), nil)
 	return true
 }

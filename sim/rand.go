@@ -87,11 +87,16 @@ const (
 	ChooseLie                     // AdversaryEnv.Rand
 	ChooseDamage                  // where a fault of a disk strikes
 	ChooseNoise                   // how far a noisy clock is off in a millisecond
+	ChoosePhase                   // when a node's NTP client polls first
+	ChooseRequest                 // quantile of the delay of its request
+	ChooseAnswer                  // quantile of the delay of the answer
+	ChooseServer                  // how far an NTP server's clock is off
 	chooseEnd
 )
 
 var choiceNames = [chooseEnd]string{"tie", "delay", "tail", "loss", "duplicate", "delay_copy", "tail_copy",
-	"tie_copy", "disk", "crash_mode", "crash", "rand", "boot", "plan", "buggify", "lie", "damage", "noise"} //saros:constant names
+	"tie_copy", "disk", "crash_mode", "crash", "rand", "boot", "plan", "buggify", "lie", "damage", "noise", "phase",
+	"request", "answer", "server"} //saros:constant names
 
 // String names the choice without the message kind.
 func (c Choice) String() string {

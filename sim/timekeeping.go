@@ -3,7 +3,6 @@ package sim
 import (
 	"encoding/binary"
 	"math"
-	"math/bits"
 	"time"
 )
 
@@ -38,6 +37,7 @@ type timekeeping struct {
 
 	// What follows is in readings of the monotonic clock, unrounded.
 	frozen     time.Duration // when the time of day stopped; never: it runs
+	stood      int64         // what it shows since; the time of day behind that goes on
 	slewFrom   time.Duration
 	slew       time.Duration // worked off from slewFrom on, at maxSlewPPM
 	wobbleFrom time.Duration
@@ -51,6 +51,8 @@ type timekeeping struct {
 	synced     time.Duration // when the clock was synchronized
 	base       time.Duration // its error then, at most
 	lied       bool          // the node was told an interval without true time
+
+	ntp *ntp // nil: no client
 }
 
 // never is later than all readings.
@@ -60,10 +62,22 @@ const never time.Duration = math.MaxInt64
 const maxSlewPPM = 500
 
 func (k *timekeeping) reset(n *node, o ClockOptions) {
+	client := k.ntp
 	*k = timekeeping{n: n, frozen: never, dayGrain: o.DayGrain, monoGrain: o.MonotonicGrain,
-		driftBound: min(o.DriftBoundPPM, million/2)}
-	if o.DriftBoundPPM > 0 {
+		driftBound: o.DriftBoundPPM}
+	if o.NTP.Poll > 0 {
+		if client == nil {
+			client = new(ntp)
+		}
+		*client = ntp{}
+		k.ntp = client
+	}
+	if o.DriftBoundPPM > 0 || k.ntp != nil {
 		k.daemon = true
+		if o.DriftBoundPPM == 0 {
+			k.driftBound = o.DriftMaxPPM
+		}
+		k.driftBound = min(k.driftBound, million/2)
 		k.base = max(o.Bound, o.OffsetMax)
 	}
 	if k.daemon || k.dayGrain > 0 || k.monoGrain > 0 {
@@ -106,7 +120,9 @@ func (k *timekeeping) ticks(counted, d time.Duration) time.Duration {
 // day is the time of day when the oscillator has counted m, on the time scale without
 // leap seconds.
 func (k *timekeeping) day(m time.Duration) int64 {
-	m = min(m, k.frozen)
+	if m > k.frozen {
+		return k.stood
+	}
 	return int64(m + k.n.clock.wall + k.slewed(m) + k.wobbling(m))
 }
 
@@ -121,30 +137,43 @@ func (k *timekeeping) slewed(m time.Duration) time.Duration {
 
 // slewBy makes what is left to be slewed from m on.
 func (k *timekeeping) slewBy(m, left time.Duration) {
-	k.n.clock.wall += k.slewed(min(m, k.frozen))
+	k.n.clock.wall += k.slewed(m)
 	k.slewFrom, k.slew = m, left
 }
 
-// error bounds the error of the time of day.
+// step moves the time of day at once.
+func (k *timekeeping) step(d time.Duration) {
+	k.n.clock.wall += d
+	k.stood += int64(d)
+}
+
+// error bounds the error of the time of day. (A busy node is synchronized as of the end
+// of its work: until then all of the slew is left.)
 func (k *timekeeping) error(m time.Duration) time.Duration {
 	left := k.slew - k.slewed(m)
-	e := k.base + max(left, -left) + k.drifted(m-k.synced)
-	if m < k.synced { // the node was busy, and is synchronized as of the end of its work
-		e += scale(k.synced-m, 2*maxSlewPPM, million) + 2
-	}
-	return e
+	return k.base + max(left, -left) + k.drifted(m-k.synced)
 }
 
 // drifted is how far the oscillator can have drifted while it counted d: its rate is
-// 1 ± bound of true time, so that the error is bound/(1-bound) of d at most, and a
-// nanosecond for each reading that was rounded.
+// 1 ± bound of true time, so that the error is bound/(1-bound) of d at most. (What it
+// counts is rounded towards true time.)
 func (k *timekeeping) drifted(d time.Duration) time.Duration {
-	return scale(max(d, 0), k.driftBound, million-k.driftBound) + 2
+	return scale(max(d, 0), k.driftBound, million-k.driftBound) + 1
 }
 
 // status is what the node knows of its interval.
 func (k *timekeeping) status(m time.Duration) ClockStatus {
-	return k.n.clock.status
+	s, poll := k.n.clock.status, k.n.w.opts.Clock.NTP.Poll
+	if s != Synchronized || poll == 0 {
+		return s
+	}
+	switch unanswered := (m - k.synced) / poll; {
+	case unanswered >= pollsToUnknown:
+		return Unknown
+	case unanswered >= pollsToFree:
+		return FreeRunning
+	}
+	return Synchronized
 }
 
 // read is a reading at a true time.
@@ -208,21 +237,25 @@ func (w *World) HonestClock(n NodeID) bool {
 
 // Synchronize sets node n's time of day right, by an operator's hand: the clock is
 // Synchronized to within ClockOptions.Bound, whatever was done to it. Other faults of
-// the clock (drift, freeze, wobble, a broken bound, a leap second) stay.
+// the clock (drift, freeze, wobble, a broken bound, a leap second) stay. Nobody can do
+// that to a suspended machine.
 func (w *World) Synchronize(id NodeID) bool {
 	n := w.nodes[id]
-	if n.client != nil {
+	if n.client != nil || n.keeping.suspended {
 		return false
 	}
 	before := w.WallOf(id)
 	k, c := n.kept(), &n.clock
 	m := c.counted(k.local(w.now))
-	left := k.slew != k.slewed(min(m, k.frozen))
+	left := k.slew != k.slewed(m)
 	k.slewBy(m, 0)
 	off := int64(w.now) - k.day(m)
-	c.wall += time.Duration(off)
+	k.step(time.Duration(off))
 	c.status = Synchronized
 	k.synced, k.base = m, c.bound
+	if k.ntp != nil {
+		k.ntp.gone, k.ntp.taken = false, 0
+	}
 	if !left && before == w.WallOf(id) {
 		return false
 	}
@@ -235,10 +268,14 @@ func (w *World) Synchronize(id NodeID) bool {
 // Disrupted until it is synchronized again.
 func (w *World) DisruptClock(id NodeID) bool {
 	n := w.nodes[id]
-	if n.client != nil || n.clock.status == Disrupted {
+	c := n.keeping.ntp
+	if n.client != nil || n.clock.status == Disrupted && (c == nil || c.taken == 0) {
 		return false
 	}
 	n.clock.status = Disrupted
+	if c != nil {
+		c.taken = 0 // what the servers said may be about another time of the machine
+	}
 	w.change(n, clockDisrupted, 0)
 	return true
 }
@@ -254,7 +291,7 @@ func (w *World) SlewClock(id NodeID, d time.Duration) bool {
 	}
 	k, c := n.kept(), &n.clock
 	m := c.counted(n.changes())
-	k.slewBy(m, k.slew-k.slewed(min(m, k.frozen))+d)
+	k.slewBy(m, k.slew-k.slewed(m)+d)
 	c.status = Disrupted
 	w.change(n, clockSlewed, int64(d))
 	return true
@@ -266,7 +303,8 @@ func (w *World) FreezeClock(id NodeID) bool {
 	if n.client != nil || n.keeping.frozen != never {
 		return false
 	}
-	n.kept().frozen = n.clock.counted(n.changes())
+	k, m := n.kept(), n.clock.counted(n.changes())
+	k.frozen, k.stood = m, k.day(m)
 	w.change(n, clockFrozen, 0)
 	return true
 }
@@ -280,9 +318,8 @@ func (w *World) ThawClock(id NodeID, jump bool) bool {
 	}
 	k := n.kept()
 	m := n.clock.counted(n.changes())
-	stood := k.day(m)
 	k.frozen = never
-	behind := k.day(m) - stood
+	behind := k.day(m) - k.stood
 	if !jump {
 		n.clock.wall -= time.Duration(behind)
 		behind = 0
@@ -307,8 +344,8 @@ func (w *World) SetGrain(id NodeID, day, monotonic time.Duration) bool {
 }
 
 // BreakBound makes node n's time of day wrong by an error that neither its bound nor its
-// synchronization knows of: an asymmetric route to all servers, a bug of the daemon. 0
-// takes it back.
+// synchronization knows of: all servers wrong together, a bug of the daemon. 0 takes it
+// back.
 func (w *World) BreakBound(id NodeID, by time.Duration) bool {
 	n := w.nodes[id]
 	if n.client != nil || n.keeping.broken == by {
@@ -319,103 +356,10 @@ func (w *World) BreakBound(id NodeID, by time.Duration) bool {
 	return true
 }
 
-// Wobble is an error of a time of day that comes and goes: a triangle wave, and noise on
-// top of it. With SetDrift and StepClock it gives the shapes of TigerBeetle's clocks
-// (src/testing/time.zig: linear, periodic, step, non_ideal). The zero value is none.
-type Wobble struct {
-	Amplitude time.Duration // of the wave, ±
-	Period    time.Duration // of the monotonic clock; 0: no wave
-	Noise     time.Duration // up to ± this, another in each millisecond of the monotonic clock
-}
-
-const noiseSlot = time.Millisecond
-
-// SetWobble makes node n's time of day wobble from now on; Wobble{} ends it.
-func (w *World) SetWobble(id NodeID, o Wobble) bool {
-	n := w.nodes[id]
-	if n.client != nil || n.keeping.wobble == o || o.Period < 0 || o.Noise < 0 || o.Noise > never/4 {
-		return false
-	}
-	k := n.kept()
-	k.wobble, k.wobbleFrom = o, n.clock.counted(n.changes())
-	w.change(n, clockWobbles, int64(o.Amplitude), int64(o.Period), int64(o.Noise))
-	return true
-}
-
-func (k *timekeeping) wobbling(m time.Duration) time.Duration {
-	o := &k.wobble
-	if *o == (Wobble{}) || m < k.wobbleFrom {
-		return 0
-	}
-	e := time.Duration(0)
-	if quarter := o.Period / 4; quarter > 0 {
-		switch x := (m - k.wobbleFrom) % (4 * quarter); {
-		case x < quarter:
-			e = portion(o.Amplitude, x, quarter)
-		case x < 3*quarter:
-			e = portion(o.Amplitude, 2*quarter-x, quarter)
-		default:
-			e = portion(o.Amplitude, x-4*quarter, quarter)
-		}
-	}
-	if o.Noise > 0 {
-		w, slot := k.n.w, uint32(m/noiseSlot)
-		d := clockDraws(w, k.n.id, 0, slot)
-		e += time.Duration(d.below(ChooseNoise, uint64(2*o.Noise)+1)) - o.Noise
-	}
-	return e
-}
-
 // clockDraws makes the choices of one occurrence on a clock's stream.
 func clockDraws(w *World, n NodeID, kind Kind, occurrence uint32) draws {
 	s := ClockStream(n)
 	return draws{w: w, s: s, kind: kind, n: occurrence, base: base(streamKey(w.opts.Seed, s), Choice(kind), occurrence)}
-}
-
-// Suspend stops the whole machine of node n, as a hypervisor does, and the guest does
-// not see it: the process stands as in a pause, but so do its clocks. After Resume its
-// timers have as long to go as before, and its time of day is behind until somebody
-// corrects it. (A guest that is told reads Disrupted: DisruptClock. One whose monotonic
-// clock goes on, as Linux' CLOCK_BOOTTIME does, is paused: Pause.)
-func (w *World) Suspend(id NodeID) bool {
-	n := w.nodes[id]
-	if !n.up || n.paused || n.client != nil {
-		return false
-	}
-	k := n.kept()
-	n.paused, n.pausedAt = true, w.now
-	k.suspended, k.stopped = true, w.now
-	for i := range n.timers {
-		if t := &n.timers[i]; t.active && !t.due {
-			t.entry++ // the entry in the queue is void
-			t.inQueue = false
-		}
-	}
-	w.record(TraceSuspend, id, 0, 0, 0, nil)
-	return true
-}
-
-// Suspended tells whether the machine of node n is suspended.
-func (w *World) Suspended(n NodeID) bool { return w.nodes[n].keeping.suspended }
-
-// unsuspend lets the clocks of a suspended machine go on: what it was about to do it
-// does later by what it lost.
-func (w *World) unsuspend(n *node, lost time.Duration) {
-	k := &n.keeping
-	if !k.suspended {
-		return
-	}
-	k.suspended = false
-	k.lost += lost
-	if n.cpu > k.stopped {
-		n.cpu = n.cpu.Add(lost)
-	}
-	for i := range n.timers {
-		if t := &n.timers[i]; t.active && !t.due {
-			t.deadline = t.deadline.Add(lost)
-			w.queueTimer(n, TimerID(i), t)
-		}
-	}
 }
 
 // clockChange is what a line of the trace tells of a clock.
@@ -433,11 +377,19 @@ const (
 	clockGrain
 	clockBroken
 	clockWobbles
+	clockNTPSlew
+	clockNTPStep
+	clockNTPPanic
+	clockNoMajority // the servers disagree: nothing was done
+	clockSilent
+	clockAnswered
+	clockFalseTicker
 	clockChangeEnd
 )
 
 var clockChangeNames = [clockChangeEnd]string{"none", "lied", "synchronize", "disrupt", "slew", "freeze", "thaw", "leap", "unleap",
-	"grain", "break_bound", "wobble"} //saros:constant names
+	"grain", "break_bound", "wobble", "ntp_slew", "ntp_step", "ntp_panic", "ntp_no_majority", "ntp_silent", "ntp_answered",
+	"ntp_false_ticker"} //saros:constant names
 
 func (c clockChange) String() string {
 	if c < clockChangeEnd {
@@ -449,12 +401,11 @@ func (c clockChange) String() string {
 // change records what was done to a clock: the line shows the first number, the digest
 // covers all.
 func (w *World) change(n *node, what clockChange, arg int64, more ...int64) {
-	var b [16]byte
-	used := b[:0]
+	var b []byte
 	for _, x := range more {
-		used = binary.LittleEndian.AppendUint64(used, uint64(x))
+		b = binary.LittleEndian.AppendUint64(b, uint64(x))
 	}
-	w.record(TraceKeeping, n.id, 0, Kind(what), uint64(arg), used)
+	w.record(TraceKeeping, n.id, 0, Kind(what), uint64(arg), b)
 }
 
 // floor rounds x down to a multiple of g.
@@ -464,14 +415,4 @@ func floor(x, g int64) int64 {
 		r += g
 	}
 	return x - r
-}
-
-// portion is x × part / whole, rounded towards 0, for |part| ≤ whole: no overflow.
-func portion(x, part, whole time.Duration) time.Duration {
-	hi, lo := bits.Mul64(uint64(max(x, -x)), uint64(max(part, -part)))
-	q, _ := bits.Div64(hi, lo, uint64(whole))
-	if (x < 0) != (part < 0) {
-		return -time.Duration(q)
-	}
-	return time.Duration(q)
 }
