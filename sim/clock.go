@@ -7,10 +7,19 @@ import (
 
 // ClockOptions describe the clocks of all nodes. The zero value is a world of
 // perfect clocks.
+//
+// The interval of a reading has a half width of Bound, or of the true error where that
+// is more: an oracle, which never lies while a clock is synchronized. With a
+// DriftBoundPPM or an NTP client there is no oracle: nodes know what a real daemon
+// knows, and the half width grows from one synchronization to the next (timekeeping.go).
 type ClockOptions struct {
-	OffsetMax   time.Duration // time of day is off by up to ± this at the beginning
-	DriftMaxPPM int64         // both clocks run fast or slow by up to ± this
-	Bound       time.Duration // half width of the interval that Wall promises; at least the offset
+	OffsetMax      time.Duration // time of day is off by up to ± this at the beginning
+	DriftMaxPPM    int64         // both clocks run fast or slow by up to ± this
+	Bound          time.Duration // half width of the interval that Wall promises; at least the offset
+	DriftBoundPPM  int64         // what the nodes take for DriftMaxPPM; 0: DriftMaxPPM, and the oracle without NTP
+	DayGrain       time.Duration // the time of day is rounded down to multiples of it; 0: to 1 ns
+	MonotonicGrain time.Duration // the same of the monotonic clock; timers wait for its next tick
+	NTP            NTPOptions    // who keeps the clocks right
 }
 
 // clock is a node's hardware opinion of time: a monotonic clock that never jumps
@@ -21,6 +30,7 @@ type clock struct {
 	wall   time.Duration // time of day minus monotonic
 	bound  time.Duration
 	status ClockStatus
+	keep   *timekeeping // nil: there is no more to this clock
 }
 
 // rate is a stretch of a monotonic clock.
@@ -39,6 +49,15 @@ func scale(d time.Duration, num, den int64) time.Duration {
 
 // at is the monotonic reading at true time t.
 func (c *clock) at(t Time) time.Duration {
+	if c.keep != nil {
+		return c.keep.monotonic(c.counted(c.keep.local(t)))
+	}
+	return c.counted(t)
+}
+
+// counted is what the oscillator has counted by a time of the node's machine: true
+// time, without what the machine was suspended for.
+func (c *clock) counted(t Time) time.Duration {
 	if t < c.since {
 		return c.before.at(t)
 	}
@@ -56,6 +75,10 @@ func (r *rate) at(t Time) time.Duration {
 // real is how long d of this clock takes in true time from t on, rounded up so that a
 // timer never fires before its node's own clock says so.
 func (c *clock) real(t Time, d time.Duration) time.Duration {
+	if k := c.keep; k != nil {
+		t = k.local(t)
+		d = k.ticks(c.counted(t), d)
+	}
 	ppm := c.driftPPM
 	if t < c.since {
 		ppm = min(ppm, c.before.driftPPM)
@@ -70,13 +93,24 @@ func (c *clock) real(t Time, d time.Duration) time.Duration {
 	return scale(d, million, den) + 1
 }
 
-// setDrift changes the rate from a time on.
+// setDrift changes the rate from a time of the machine on.
 func (c *clock) setDrift(from Time, ppm int64) {
-	mono := c.at(from)
+	mono := c.counted(from)
 	if from > c.since {
 		c.before = c.rate
 	}
 	c.rate = rate{from, mono, ppm}
+}
+
+// restart begins a life of the machine's process: a rate that was to change when the
+// one that died was done changes now.
+func (c *clock) restart(now Time) {
+	if c.keep != nil {
+		now = c.keep.local(now)
+	}
+	if c.since > now {
+		c.setDrift(now, c.driftPPM)
+	}
 }
 
 func (c *clock) read(t Time) Wall {
@@ -91,13 +125,17 @@ func (c *clock) read(t Time) Wall {
 }
 
 // StepClock moves node n's time of day by d, behind the back of whatever keeps it
-// synchronized.
+// synchronized: the clock is Disrupted until it is synchronized again.
 func (w *World) StepClock(n NodeID, d time.Duration) bool {
 	if d == 0 || w.nodes[n].client != nil {
 		return false
 	}
 	c := &w.nodes[n].clock
-	c.wall += d
+	if c.keep != nil {
+		c.keep.step(d)
+	} else {
+		c.wall += d
+	}
 	c.status = Disrupted
 	w.record(TraceClock, n, 0, 0, uint64(d), nil)
 	return true
@@ -110,8 +148,16 @@ func (w *World) SetDrift(n NodeID, ppm int64) bool {
 	if c.driftPPM == ppm || ppm <= -million || w.nodes[n].client != nil {
 		return false
 	}
-	// A busy node has read its clock as of the end of its work: the rate changes then.
-	c.setDrift(max(w.now, w.nodes[n].cpu), ppm)
+	c.setDrift(w.nodes[n].changes(), ppm)
 	w.record(TraceClock, n, 0, 1, uint64(ppm), nil)
 	return true
+}
+
+// changes is the time of the node's machine from which a change of its clock holds: a
+// busy node has read its clock as of the end of its work already.
+func (n *node) changes() Time {
+	if k := n.clock.keep; k != nil {
+		return max(k.local(n.w.now), n.cpu.Add(-k.lost))
+	}
+	return max(n.w.now, n.cpu)
 }

@@ -24,6 +24,7 @@
 //
 // Reading order: node.go (what a machine sees), world.go, queue.go, rand.go (choices),
 // process.go (life of a node), effects.go, timer.go, network.go, disk.go, clock.go,
+// suspend.go, timekeeping.go (all else that befalls clocks), leap.go, wobble.go, ntp.go,
 // client.go, aim.go (faults aimed at a step), resource.go (CPU, memory), upgrade.go,
 // byzantine.go, buggify.go, trace.go.
 package sim

@@ -106,7 +106,7 @@ func (w *World) effectIO(n *node, o diskOp) {
 
 func (n *node) Self() NodeID             { return n.id }
 func (n *node) Monotonic() time.Duration { return n.clock.at(n.cpu) }
-func (n *node) Wall() Wall               { return n.clock.read(n.cpu) }
+func (n *node) Wall() Wall               { return n.told(n.cpu) }
 func (n *node) Disk() Disk               { return &n.disk }
 func (n *node) Spend(d time.Duration)    { n.work(max(d, 0)) }
 

@@ -52,7 +52,8 @@ type Env interface {
 	// Monotonic is the node's own monotonic clock: it starts anywhere, never
 	// jumps, and runs at the node's own rate (drift).
 	Monotonic() time.Duration
-	// Wall is the node's time of day: it may jump in both directions.
+	// Wall is the node's time of day: it may jump in both directions, stand still, and
+	// run at a rate of its own.
 	Wall() Wall
 	// Send hands a frame to the network, which copies it; nothing says whether it
 	// arrives. A frame may be at most MaxFrame bytes.
@@ -93,15 +94,27 @@ type Wall struct {
 	Status                    ClockStatus
 }
 
-// ClockStatus says how far an interval of a Wall reading can be trusted.
+// ClockStatus says how far an interval of a Wall reading can be trusted, as the node can
+// know it. The statuses are those of ClockBound (AWS, clock-bound-d 2.0).
 type ClockStatus uint8
 
 const (
 	// Synchronized: the interval is honest.
 	Synchronized ClockStatus = iota
-	// Disrupted: the clock was stepped behind the back of its synchronization.
+	// Disrupted: the clock was stepped behind the back of its synchronization. The
+	// interval says nothing.
 	Disrupted
+	// FreeRunning: nothing has corrected the clock for a while. The interval is honest,
+	// and grows.
+	FreeRunning
+	// Unknown: nothing has corrected the clock for so long that the interval says
+	// nothing.
+	Unknown
 )
+
+// Honest tells whether a clock of this status promises that true time is in the
+// interval.
+func (s ClockStatus) Honest() bool { return s == Synchronized || s == FreeRunning }
 
 // Op is a kind of disk operation.
 type Op uint8

@@ -52,6 +52,8 @@ type node struct {
 	lies        uint32 // occurrence of ChooseLie
 	emissions   uint32 // occurrence of ChooseTie on the adversary's stream
 	adversaries uint32 // how often one came or went
+
+	keeping timekeeping // of the clock, if it has any
 }
 
 func (n *node) reset(w *World, id NodeID, name string) {
@@ -79,6 +81,7 @@ func (n *node) reset(w *World, id NodeID, name string) {
 	if o.OffsetMax > 0 {
 		n.clock.wall = time.Duration(n.draw(ChooseBoot, 1, uint64(2*o.OffsetMax+1))) - o.OffsetMax
 	}
+	n.keeping.reset(n, o)
 }
 
 func (n *node) draw(c Choice, occurrence uint32, bound uint64) uint64 {
@@ -257,9 +260,7 @@ func (w *World) Restart(id NodeID) bool {
 	n.nodeKey = streamKey(w.opts.Seed, NodeStream(id, n.incarnation))
 	n.ties, n.rands = 0, 0
 	n.busy, n.ready = w.now, false
-	if n.clock.since > w.now { // the rate was to change when the process that died was done
-		n.clock.setDrift(w.now, n.clock.driftPPM)
-	}
+	n.clock.restart(w.now)
 	n.machine = n.boot(n.incarnation)
 	w.record(TraceBoot, id, 0, 0, uint64(n.version-FirstVersion)<<32|uint64(n.incarnation), nil)
 	before := w.current
@@ -303,6 +304,9 @@ func (w *World) PowerLoss(id NodeID) bool {
 
 // down forgets all that lived in memory.
 func (w *World) down(n *node) {
+	if n.paused {
+		w.unsuspend(n, w.now.Sub(n.pausedAt))
+	}
 	n.up, n.paused, n.mute = false, false, true
 	for _, ev := range n.inbox[n.head:] {
 		switch ev.what {
@@ -344,6 +348,7 @@ func (w *World) Resume(id NodeID) bool {
 	n.paused = false
 	w.record(TraceResume, id, 0, 0, 0, nil)
 	lost := w.now.Sub(n.pausedAt)
+	w.unsuspend(n, lost)
 	if n.busy > n.pausedAt {
 		n.busy = n.busy.Add(lost)
 	}

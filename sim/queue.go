@@ -175,4 +175,5 @@ const (
 	evIntervene                  // a fault or a heal
 	evStart                      // a client starts
 	evEmit                       // an adversary sends what it has kept; from: to whom
+	evAnswer                     // an NTP client's servers have answered
 )

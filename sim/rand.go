@@ -25,6 +25,7 @@ const (
 	purposeWorld
 	purposeBuggify
 	purposeAdversary
+	purposeClock
 )
 
 func stream(purpose, a, b uint64) Stream { return Stream(purpose<<48 | a<<24 | b) }
@@ -58,6 +59,10 @@ func BuggifyStream(n NodeID, name uint64) Stream {
 // AdversaryStream is the stream of the adversary of a node.
 func AdversaryStream(n NodeID) Stream { return stream(purposeAdversary, uint64(n), 0) }
 
+// ClockStream is the stream of a node's clock and of its NTP client; on node 0, of the
+// NTP servers.
+func ClockStream(n NodeID) Stream { return stream(purposeClock, uint64(n), 0) }
+
 // Choice is what is being chosen. Choices of a message carry its Kind in the high
 // byte, so that a heartbeat less does not move the fate of the appends.
 type Choice uint16
@@ -87,12 +92,18 @@ const (
 	ChooseReplayDelay               // quantile of how late
 	ChooseTieReplay                 // tie of the late copy
 	ChooseSojourn                   // quantile of a link's n-th sojourn in its good or bad state
+	ChooseNoise                     // how far a noisy clock is off in a millisecond
+	ChoosePhase                     // when a node's NTP client polls first
+	ChooseRequest                   // quantile of the delay of its request
+	ChooseAnswer                    // quantile of the delay of the answer
+	ChooseServer                    // how far an NTP server's clock is off
 	chooseEnd
 )
 
 var choiceNames = [chooseEnd]string{"tie", "delay", "tail", "loss", "duplicate", "delay_copy", "tail_copy",
 	"tie_copy", "disk", "crash_mode", "crash", "rand", "boot", "plan", "buggify", "lie", "damage",
-	"corrupt", "flip", "replay", "replay_delay", "tie_replay", "sojourn"} //saros:constant names
+	"corrupt", "flip", "replay", "replay_delay", "tie_replay", "sojourn",
+	"noise", "phase", "request", "answer", "server"} //saros:constant names
 
 // String names the choice without the message kind.
 func (c Choice) String() string {

@@ -47,13 +47,16 @@ const (
 	TraceMendPipe  // a cut of a pipe was taken back; Arg alike
 	TraceReserve   // a link got a circuit; Arg: bytes a second
 	TraceRelease   // and lost it
+	TraceSuspend   // the machine of a node was suspended; a resume ends it
+	TraceKeeping   // a clock was changed in another way; Kind: how; Arg: by how much
 	traceEnd
 )
 
 var traceNames = [traceEnd]string{"none", "boot", "start", "deliver", "lost", "duplicate", "timer", "wake", "io", "done",
 	"kill", "power_loss", "pause", "resume", "halt", "cut", "mend", "disturb", "clock", "stop",
 	"speed", "memory", "buggify", "adversary", "lie", "disk",
-	"clog", "unclog", "corrupt", "replay", "cut_pipe", "mend_pipe", "reserve", "release"} //saros:constant names
+	"clog", "unclog", "corrupt", "replay", "cut_pipe", "mend_pipe", "reserve", "release",
+	"suspend", "timekeeping"} //saros:constant names
 
 // String names the type as traces do.
 func (t TraceType) String() string {
@@ -181,6 +184,12 @@ func (l *TraceLine) AppendJSON(b []byte, names []string, v *Vocabulary) []byte {
 		str("to", nameOf(names, int(l.From)))
 		str("kind", v.KindName(l.Kind))
 		num("frames", int64(l.Arg))
+	case TraceKeeping:
+		str("change", clockChange(l.Kind).String())
+		if l.From != 0 {
+			num("server", int64(l.From))
+		}
+		num("arg", int64(l.Arg))
 	case TraceDisk:
 		str("fault", DiskFault(l.Kind).String())
 		str("phase", diskPhases[l.From])

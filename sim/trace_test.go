@@ -54,6 +54,8 @@ var keysOf = map[TraceType]string{
 	TraceMendPipe:  "event at_ns type pipe cuts digest",
 	TraceReserve:   "event at_ns type node from arg digest",
 	TraceRelease:   "event at_ns type node from arg digest",
+	TraceSuspend:   "event at_ns type node digest",
+	TraceKeeping:   "event at_ns type node change arg digest",
 }
 
 // Every line of a trace is one object of JSON, with the keys of its type in their
@@ -126,6 +128,10 @@ func TestTraceIsJSON(t *testing.T) {
 		w.Disturb(1, 2, Disturbance{DelayFactor: 1 << 30, LossPPM: million, DuplicatePPM: million, TailPPM: million})
 		w.StepClock(1, -time.Hour)
 		w.SetDrift(1, -7)
+		w.FreezeClock(1)
+		w.ThawClock(1, true)
+		w.Suspend(nodes[0])
+		w.Resume(nodes[0])
 		w.Slow(1, 2)
 		w.SetMemory(1, 1<<40)
 		w.SetAdversary(2, Withhold{PPM: 500_000})

@@ -58,6 +58,11 @@ type World struct {
 	current    *node // whose handler runs
 	halted     uint64
 
+	// NTP: events that are no part of the run, pending and past; the servers' errors.
+	background           int
+	answers              uint64
+	serverOff, serverLie [MaxServers]time.Duration
+
 	points  []Point // of Buggify
 	pointAt map[string]int
 	calls   map[buggifyCall]uint32 // occurrence of ChooseBuggify
@@ -99,6 +104,9 @@ func New(o Options) *World {
 // was obtained from the World before is invalid. The hooks are cleared.
 func (w *World) Reset(o Options) {
 	w.Stop()
+	if o.Clock.NTP.Servers > MaxServers {
+		panic(fmt.Sprintf("sim: %d NTP servers; the limit is %d", o.Clock.NTP.Servers, MaxServers))
+	}
 	w.opts, w.decider = o, o.Decider
 	w.now = 0
 	w.queue.reset()
@@ -123,6 +131,7 @@ func (w *World) Reset(o Options) {
 	w.points = w.points[:0]
 	clear(w.pointAt)
 	clear(w.calls)
+	w.resetNTP()
 	w.current = nil
 	w.Trace, w.After, w.OnHalt, w.OnOutOfMemory, w.PanicStack, w.Budget = nil, nil, nil, nil, nil, 0
 }
@@ -143,6 +152,7 @@ func (w *World) AddNode(name string, boot func(incarnation uint32) Machine) Node
 	n := w.add(name)
 	n.boot = boot
 	w.queue.push(0, w.queue.order(w.tieOf(n)), event{what: evReady, node: n.id, gen: 0})
+	w.startNTP(n)
 	return n.id
 }
 
@@ -199,8 +209,14 @@ func (w *World) layout() {
 // Now is true time.
 func (w *World) Now() Time { return w.now }
 
-// Next is when the next event is due; End when there is none.
-func (w *World) Next() Time { return w.queue.next() }
+// Next is when the next event is due; End when there is none. An answer to an NTP client
+// is no event of the run, but counts while there are others to come.
+func (w *World) Next() Time {
+	if w.queue.len() == w.background {
+		return End
+	}
+	return w.queue.next()
+}
 
 // Events is how many events have happened.
 func (w *World) Events() uint64 { return w.events }
@@ -210,7 +226,7 @@ const MaxEvents = 1 << 27
 
 // Exhausted tells that the run has had the events of its Budget.
 func (w *World) Exhausted() bool {
-	return w.events >= MaxEvents || w.Budget > 0 && w.events >= w.Budget
+	return w.events+w.answers >= MaxEvents || w.Budget > 0 && w.events >= w.Budget
 }
 
 // Messages is how many frames were sent.
@@ -294,12 +310,13 @@ func (w *World) nextIntervention() Time {
 }
 
 // Run runs events until one is due after until, none is left, done (if given) is
-// true after an event, something was violated, or the budget is spent. A panic of a machine is a
-// violation ("panic"); any other panic is a bug of the harness and goes on.
+// true after an event, something was violated, or the budget is spent. NTP clients poll
+// as long as there is something else to come. A panic of a machine is a violation
+// ("panic"); any other panic is a bug of the harness and goes on.
 func (w *World) Run(until Time, done func() bool) {
 	w.layout()
 	defer w.caught()
-	for len(w.violations) == 0 && !w.Exhausted() && w.queue.next() <= until && w.queue.len() > 0 {
+	for len(w.violations) == 0 && !w.Exhausted() && w.queue.next() <= until && w.queue.len() > w.background {
 		w.step()
 		if done != nil && done() {
 			return
@@ -380,6 +397,8 @@ func (w *World) step() {
 		w.interventions[ev.arg] = nil
 	case evEmit:
 		w.emit(n, ev)
+	case evAnswer:
+		w.onAnswers(n)
 	case evStart:
 		w.events++
 		w.record(TraceStart, n.id, 0, 0, 0, nil)
