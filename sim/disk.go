@@ -207,18 +207,15 @@ func (d *disk) submit(at Time, o diskOp) {
 	r := &w.ios[slot]
 	r.id, r.op, r.epoch, r.n, r.fails = o.id, o.op, d.epoch, len(o.data), syncHolds
 	if d.faulty {
-		r.err = d.applyFaulty(o, r)
+		r.err = d.applyFaulty(&o, r)
 	} else {
-		r.err = d.apply(o, r)
-	}
-	if r.err == ErrNotExist {
-		r.n = 0
+		r.err = d.apply(&o, r)
 	}
 
 	occurrence := d.operations
 	d.operations++
 	draw := draws{w: w, s: DiskStream(d.n.id), n: occurrence, base: base(d.n.diskKey, 0, occurrence)}
-	takes := d.latency(o, r, &draw)
+	takes := d.latency(&o, r, &draw)
 	if d.faulty && d.trouble.slow > 1 {
 		takes = slowed(takes, d.trouble.slow)
 	}
@@ -235,7 +232,7 @@ func (d *disk) submit(at Time, o diskOp) {
 	}
 }
 
-func (d *disk) latency(o diskOp, r *ioResult, draw *draws) time.Duration {
+func (d *disk) latency(o *diskOp, r *ioResult, draw *draws) time.Duration {
 	extra := time.Duration(0)
 	if d.costly && r.err == nil {
 		if extra = d.cost(o, r); o.op == OpRead {
@@ -256,7 +253,7 @@ func (d *disk) latency(o diskOp, r *ioResult, draw *draws) time.Duration {
 }
 
 // apply does the operation in the page cache.
-func (d *disk) apply(o diskOp, r *ioResult) error {
+func (d *disk) apply(o *diskOp, r *ioResult) error {
 	switch o.op {
 	case OpList:
 		for _, e := range d.names {
@@ -288,6 +285,7 @@ func (d *disk) apply(o diskOp, r *ioResult) error {
 	}
 	i := d.lookup(o.name)
 	if i < 0 {
+		r.n = 0
 		return ErrNotExist
 	}
 	f := &d.files[i]

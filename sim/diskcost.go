@@ -22,7 +22,7 @@ func (o *DiskOptions) costs() bool {
 
 // cost is what an operation that just took effect takes besides d.latency's times; for a
 // read, all.
-func (d *disk) cost(o diskOp, r *ioResult) time.Duration {
+func (d *disk) cost(o *diskOp, r *ioResult) time.Duration {
 	if o.op == OpSyncDir {
 		return d.seek(diskHead{file: -1})
 	}

@@ -421,13 +421,13 @@ func calmedUnless(on bool) NodeID {
 // The disk's side: these are called while something is not as it should be.
 
 // applyFaulty does the operation in the page cache as far as the trouble lets it.
-func (d *disk) applyFaulty(o diskOp, r *ioResult) error {
+func (d *disk) applyFaulty(o *diskOp, r *ioResult) error {
 	t := &d.trouble
 	i := d.lookup(o.name)
 	var fails error
 	write := o.op == OpAppend || o.op == OpWrite
 	if i >= 0 && (write || o.op == OpTruncate) && t.capacity > 0 {
-		if fails = d.shorten(&o, &d.files[i]); fails != nil {
+		if fails = d.shorten(o, &d.files[i]); fails != nil {
 			r.n = len(o.data)
 			d.strikes(DiskFull, o.name, int64(r.n))
 			if r.n == 0 {
