@@ -444,7 +444,7 @@ func (in *Injector) drift(s int, ppm int64) bool {
 func (in *Injector) trouble(kind, i int) (open, changed bool) {
 	amount := in.p.Faults[i].Amount
 	switch All[kind].Kind {
-	case Partition, OneWay:
+	case Partition, OneWay, Clog:
 	case Delay:
 		if in.factor*amount > maxFactor {
 			return false, false
@@ -463,7 +463,7 @@ func (in *Injector) trouble(kind, i int) (open, changed bool) {
 func (in *Injector) calm(kind, i int) {
 	in.links(i, false)
 	switch All[kind].Kind {
-	case Partition, OneWay:
+	case Partition, OneWay, Clog:
 	case Delay:
 		in.factor /= in.p.Faults[i].Amount
 	default:

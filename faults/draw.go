@@ -356,6 +356,42 @@ func (n *nemesis) oneWay(f *Fault, disturbs bool) {
 
 func (n *nemesis) cutOneWay(f *Fault, _ Setting) { n.oneWay(f, false) }
 
+// clog draws links that clog, or (FoundationDB's swizzle) links of one server that clog
+// one after another and open in another order.
+func (n *nemesis) clog(f *Fault, _ Setting) {
+	swizzle, a := n.below(100) < 40, n.server()
+	if !swizzle || n.n == 1 {
+		n.oneWay(f, true)
+		return
+	}
+	end := f.At + f.For
+	var pair Fault
+	for b := 1; b <= n.n; b++ {
+		if b == a {
+			continue
+		}
+		for _, into := range [2]bool{false, true} {
+			if pair.Kind != "" {
+				n.faults = append(n.faults, pair)
+			}
+			pair = *f
+			pair.At = f.At + n.below(f.For/2+1)
+			pair.For = max(1, f.For/2+n.below(f.For/2+1)-(pair.At-f.At))
+			pair.From, pair.To = n.list(a), n.list(b)
+			if into {
+				pair.From, pair.To = pair.To, pair.From
+			}
+			if pair.At >= int64(n.p.To) {
+				pair.At = f.At
+			}
+			if end >= int64(n.p.Heal) {
+				pair.For = 0
+			}
+		}
+	}
+	*f = pair
+}
+
 // burst draws trouble for a while.
 func (n *nemesis) burst(f *Fault, s Setting) {
 	n.oneWay(f, true)

@@ -121,7 +121,7 @@ func TestDrawDistribution(t *testing.T) {
 				t.Fatalf("seed %d: %v is outside of the window", seed, f)
 			}
 			lo, hi := rangeOf(f.Kind)
-			if f.For != 0 && (f.For < lo || f.For > hi) {
+			if f.For != 0 && (f.For < lo && f.Kind != Clog || f.For > hi) { // a swizzle is made of shorter ones
 				t.Errorf("seed %d: %v lasts longer or shorter than %v..%v", seed, f, time.Duration(lo), time.Duration(hi))
 			}
 			has["aimed"] = has["aimed"] || f.On != nil
@@ -165,7 +165,7 @@ func TestDrawDistribution(t *testing.T) {
 	}
 	slices.Sort(sizes)
 	t.Logf("faults a plan: 5%% %d, median %d, 95%% %d, most %d", sizes[seeds/20], sizes[seeds/2], sizes[seeds*19/20], sizes[seeds-1])
-	if sizes[seeds/20] < 3 || sizes[seeds*19/20] > 28 || sizes[seeds-1] > 50 { // the greatest are stormy in several kinds
+	if sizes[seeds/20] < 3 || sizes[seeds*19/20] > 32 || sizes[seeds-1] > 60 { // the greatest are stormy in several kinds
 	}
 	for _, info := range All {
 		share := 100 * on[info.Kind] / seeds

@@ -77,9 +77,9 @@ func (f Fault) String() string {
 	switch f.Kind {
 	case Delay, Slow, DiskSlow:
 		fmt.Fprintf(&b, " x%d", f.Amount)
-	case Tail, Loss, Duplicate, Withhold, Flip, Replay, Equivocate:
+	case Tail, Loss, Duplicate, Corrupt, LateCopy, BurstLoss, Withhold, Flip, Replay, Equivocate:
 		fmt.Fprintf(&b, " %d.%04d%%", f.Amount/10_000, f.Amount%10_000)
-	case ClockStep:
+	case ClockStep, ClockSlew, ClockLies, FalseTicker, ClockCoarse:
 		fmt.Fprintf(&b, " by %v", time.Duration(f.Amount))
 	case SyncError, SyncRevert, WriteError, ShortWrite, Unreadable, LostWrite, Misdirected, BitRot:
 		fmt.Fprintf(&b, " %d", f.Amount)

@@ -44,6 +44,18 @@ const (
 	Misdirected  Kind = "misdirected"
 	BitRot       Kind = "bit_rot"
 	DiskReplaced Kind = "disk_replaced"
+	Clog         Kind = "clog"
+	Corrupt      Kind = "corrupt"
+	LateCopy     Kind = "late_copy"
+	BurstLoss    Kind = "burst_loss"
+	ClockSlew    Kind = "clock_slew"
+	ClockFreeze  Kind = "clock_freeze"
+	ClockCoarse  Kind = "clock_coarse"
+	LeapSecond   Kind = "leap_second"
+	ClockLies    Kind = "clock_lies"
+	Suspend      Kind = "suspend"
+	NTPSilence   Kind = "ntp_silence"
+	FalseTicker  Kind = "false_ticker"
 )
 
 // Info is all that the package knows of a kind of fault: a new kind is one of these.
@@ -157,15 +169,15 @@ var All = []Info{ //saros:constant the table of kinds
 		draw:    (*nemesis).steadyAmount, strike: (*Injector).driftClock, undo: (*Injector).driftBack},
 	{Kind: Slow, Doc: "a server computes a multiple of its time: gray failure", Amount: "a factor", Source: "Huang et al., Gray Failure, HotOS 2017",
 		hits: machine, timing: true, allowed: [2]int64{2, 1000},
-		setting: Setting{OnPPM: 300_000, Most: 2, ForMin: 100 * milli, ForMax: 2000 * milli, AmountMin: 2, AmountMax: 20},
+		setting: Setting{OnPPM: 150_000, Most: 2, ForMin: 100 * milli, ForMax: 2000 * milli, AmountMin: 2, AmountMax: 20},
 		draw:    (*nemesis).steadyPlain, strike: (*Injector).slow, undo: (*Injector).quicken},
 	{Kind: CrashLoop, Doc: "a process dies again at its first write after every restart", Source: "supervisors that restart what cannot run",
 		hits:    process,
-		setting: Setting{OnPPM: 150_000, Most: 1, ForMin: 50 * milli, ForMax: 1000 * milli},
+		setting: Setting{OnPPM: 75_000, Most: 1, ForMin: 50 * milli, ForMax: 1000 * milli},
 		draw:    (*nemesis).plain, strike: (*Injector).crashLoop, undo: (*Injector).restart},
 	{Kind: Memory, Doc: "a server has little memory: a process that holds more is killed", Amount: "bytes", Source: "the kernel that kills for want of memory",
 		hits: machine, allowed: [2]int64{1, 1 << 50},
-		setting: Setting{OnPPM: 200_000, Most: 1, ForMin: 100 * milli, ForMax: 1000 * milli, AmountMin: 1 << 10, AmountMax: 64 << 10},
+		setting: Setting{OnPPM: 100_000, Most: 1, ForMin: 100 * milli, ForMax: 1000 * milli, AmountMin: 1 << 10, AmountMax: 64 << 10},
 		draw:    (*nemesis).plain, strike: (*Injector).shrinkMemory, undo: (*Injector).growMemory},
 	{Kind: Withhold, Doc: "a liar: a share of what a server sends is not sent", Amount: "parts per million", Source: "Lamport, Shostak, Pease 1982",
 		hits: machine, lies: true, allowed: [2]int64{1, million},
@@ -185,60 +197,112 @@ var All = []Info{ //saros:constant the table of kinds
 		draw:    (*nemesis).plain, strike: lies(func(ppm uint64) sim.Adversary { return &sim.Equivocate{PPM: ppm} }), undo: (*Injector).honest},
 	{Kind: SyncError, Doc: "syncs fail; what they were to write is never written, and looks as if it were", Amount: "how many", Source: "Rebello et al., ATC 2020",
 		hits: machine, allowed: [2]int64{1, 1000},
-		setting: Setting{OnPPM: 200_000, Most: 1, ForMin: 50 * milli, ForMax: 1000 * milli, AmountMin: 1, AmountMax: 3},
+		setting: Setting{OnPPM: 100_000, Most: 1, ForMin: 50 * milli, ForMax: 1000 * milli, AmountMin: 1, AmountMax: 3},
 		draw:    (*nemesis).plain, strike: failSyncs(false), undo: calmed(calmSyncs)},
 	{Kind: SyncRevert, Doc: "syncs fail, and the files show their old contents again", Amount: "how many", Source: "Rebello et al., ATC 2020",
 		hits: machine, allowed: [2]int64{1, 1000},
-		setting: Setting{OnPPM: 150_000, Most: 1, ForMin: 50 * milli, ForMax: 1000 * milli, AmountMin: 1, AmountMax: 3},
+		setting: Setting{OnPPM: 75_000, Most: 1, ForMin: 50 * milli, ForMax: 1000 * milli, AmountMin: 1, AmountMax: 3},
 		draw:    (*nemesis).plain, strike: failSyncs(true), undo: calmed(calmSyncs)},
 	{Kind: WriteError, Doc: "writes fail, and nothing of them gets in", Amount: "how many", Source: "Bairavasundaram et al., FAST 2008; Ganesan et al., FAST 2017",
 		hits: machine, allowed: [2]int64{1, 1000},
-		setting: Setting{OnPPM: 150_000, Most: 1, ForMin: 50 * milli, ForMax: 1000 * milli, AmountMin: 1, AmountMax: 3},
+		setting: Setting{OnPPM: 75_000, Most: 1, ForMin: 50 * milli, ForMax: 1000 * milli, AmountMin: 1, AmountMax: 3},
 		draw:    (*nemesis).plain, strike: spoilWrites(sim.DiskWriteError), undo: calmWrites(sim.DiskWriteError)},
 	{Kind: ShortWrite, Doc: "writes fail, and a part of them gets in", Amount: "how many", Source: "Bairavasundaram et al., FAST 2008; Ganesan et al., FAST 2017",
 		hits: machine, allowed: [2]int64{1, 1000},
-		setting: Setting{OnPPM: 150_000, Most: 1, ForMin: 50 * milli, ForMax: 1000 * milli, AmountMin: 1, AmountMax: 3},
+		setting: Setting{OnPPM: 75_000, Most: 1, ForMin: 50 * milli, ForMax: 1000 * milli, AmountMin: 1, AmountMax: 3},
 		draw:    (*nemesis).plain, strike: spoilWrites(sim.DiskShortWrite), undo: calmWrites(sim.DiskShortWrite)},
 	{Kind: Unreadable, Doc: "sectors cannot be read until they are written anew", Amount: "how many", Source: "latent sector errors: Bairavasundaram et al., SIGMETRICS 2007",
 		hits: machine, allowed: [2]int64{1, 1000},
-		setting: Setting{OnPPM: 150_000, Most: 1, ForMin: 50 * milli, ForMax: 1000 * milli, AmountMin: 1, AmountMax: 8},
+		setting: Setting{OnPPM: 75_000, Most: 1, ForMin: 50 * milli, ForMax: 1000 * milli, AmountMin: 1, AmountMax: 8},
 		draw:    (*nemesis).plain, strike: armed(unreadable), undo: calmed(readable)},
 	{Kind: DiskFull, Doc: "a disk has little room left", Amount: "bytes", Source: "etcd, raft: no half-written record followed by more",
 		hits: machine, allowed: [2]int64{1, 1 << 40},
-		setting: Setting{OnPPM: 150_000, Most: 1, ForMin: 50 * milli, ForMax: 1000 * milli, AmountMin: 1, AmountMax: 32 << 10},
+		setting: Setting{OnPPM: 75_000, Most: 1, ForMin: 50 * milli, ForMax: 1000 * milli, AmountMin: 1, AmountMax: 32 << 10},
 		draw:    (*nemesis).plain, strike: armed(fillDisk), undo: calmed(emptyDisk)},
 	{Kind: DiskSlow, Doc: "a disk takes a multiple of its time", Amount: "a factor", Source: "Gunawi et al., Fail-Slow at Scale, FAST 2018",
 		hits: machine, timing: true, allowed: [2]int64{2, MaxFactor},
-		setting: Setting{OnPPM: 250_000, Most: 1, ForMin: 100 * milli, ForMax: 2000 * milli, AmountMin: 5, AmountMax: 200},
+		setting: Setting{OnPPM: 125_000, Most: 1, ForMin: 100 * milli, ForMax: 2000 * milli, AmountMin: 5, AmountMax: 200},
 		draw:    (*nemesis).steadyPlain, strike: armed(func(w *sim.World, id sim.NodeID, n int64) bool { return w.SlowDisk(id, n) }), undo: calmed(func(w *sim.World, id sim.NodeID, n int64) bool { return w.QuickenDisk(id, n) })},
 	{Kind: DiskStall, Doc: "nothing that a disk is asked for ends", Source: "stalls of 0.1 to 60 s; hashicorp/raft #666: heartbeats must not hide it",
 		hits: machine, timing: true,
-		setting: Setting{OnPPM: 150_000, Most: 1, ForMin: 100 * milli, ForMax: 2000 * milli},
+		setting: Setting{OnPPM: 75_000, Most: 1, ForMin: 100 * milli, ForMax: 2000 * milli},
 		draw:    (*nemesis).plain, strike: stallDisk(false), undo: calmed(unstallDisk)},
 	{Kind: SyncStall, Doc: "no sync ends", Source: "journal stalls",
 		hits: machine, timing: true,
-		setting: Setting{OnPPM: 150_000, Most: 1, ForMin: 100 * milli, ForMax: 2000 * milli},
+		setting: Setting{OnPPM: 75_000, Most: 1, ForMin: 100 * milli, ForMax: 2000 * milli},
 		draw:    (*nemesis).plain, strike: stallDisk(true), undo: calmed(unstallDisk)},
 	{Kind: DiskLies, Doc: "syncs end well and write nothing", Source: "firmware that lies about its cache; Zheng et al., FAST 2013",
 		hits: machine, damages: true,
-		setting: Setting{OnPPM: 150_000, Most: 1, ForMin: 100 * milli, ForMax: 2000 * milli},
+		setting: Setting{OnPPM: 75_000, Most: 1, ForMin: 100 * milli, ForMax: 2000 * milli},
 		draw:    (*nemesis).plain, strike: armed(lieDisk), undo: calmed(honestDisk)},
 	{Kind: LostWrite, Doc: "writes end well and never reach the platter", Amount: "how many", Source: "Bairavasundaram et al., FAST 2008; Ganesan et al., FAST 2017",
 		hits: machine, damages: true, allowed: [2]int64{1, 1000},
-		setting: Setting{OnPPM: 150_000, Most: 1, ForMin: 50 * milli, ForMax: 1000 * milli, AmountMin: 1, AmountMax: 3},
+		setting: Setting{OnPPM: 75_000, Most: 1, ForMin: 50 * milli, ForMax: 1000 * milli, AmountMin: 1, AmountMax: 3},
 		draw:    (*nemesis).plain, strike: spoilWrites(sim.DiskLost), undo: calmWrites(sim.DiskLost)},
 	{Kind: Misdirected, Doc: "writes end well and land elsewhere on the disk", Amount: "how many", Source: "Bairavasundaram et al., FAST 2008; Ganesan et al., FAST 2017",
 		hits: machine, damages: true, allowed: [2]int64{1, 1000},
-		setting: Setting{OnPPM: 150_000, Most: 1, ForMin: 50 * milli, ForMax: 1000 * milli, AmountMin: 1, AmountMax: 2},
+		setting: Setting{OnPPM: 75_000, Most: 1, ForMin: 50 * milli, ForMax: 1000 * milli, AmountMin: 1, AmountMax: 2},
 		draw:    (*nemesis).plain, strike: spoilWrites(sim.DiskMisdirected), undo: calmWrites(sim.DiskMisdirected)},
 	{Kind: BitRot, Doc: "bits of a sector at rest flip", Amount: "how many", Source: "Bairavasundaram et al., FAST 2008; Ganesan et al., FAST 2017",
 		hits: machine, damages: true, allowed: [2]int64{1, 1000},
-		setting: Setting{OnPPM: 200_000, Most: 2, ForMin: 50 * milli, ForMax: 1000 * milli, AmountMin: 1, AmountMax: 8},
+		setting: Setting{OnPPM: 100_000, Most: 2, ForMin: 50 * milli, ForMax: 1000 * milli, AmountMin: 1, AmountMax: 8},
 		draw:    (*nemesis).plain, strike: armed(rotBits), undo: calmed(nothing)},
 	{Kind: DiskReplaced, Doc: "a server loses its power and comes back with an empty disk", Source: "an operator who changes the disk",
 		hits: process, damages: true, stops: true,
-		setting: Setting{OnPPM: 100_000, Most: 1, ForMin: 50 * milli, ForMax: 1000 * milli},
+		setting: Setting{OnPPM: 50_000, Most: 1, ForMin: 50 * milli, ForMax: 1000 * milli},
 		draw:    (*nemesis).plain, strike: (*Injector).replaceDisk, undo: (*Injector).restart},
+	{Kind: Clog, Doc: "messages wait, and all come when it is over; or link after link does so, and they open in another order", Source: "FoundationDB: clogging, swizzle-clogging; VOPR: path clog, 0 to 5 s",
+		hits: links, timing: true,
+		setting: Setting{OnPPM: 150_000, Most: 2, ForMin: 50 * milli, ForMax: 1000 * milli},
+		draw:    (*nemesis).clog,
+		link:    clog},
+	{Kind: Corrupt, Doc: "in a share of the messages one to three bits flip", Amount: "parts per million", Source: "Stone and Partridge, SIGCOMM 2000",
+		hits: links, timing: true, allowed: [2]int64{1, million},
+		setting: Setting{OnPPM: 150_000, Most: 1, ForMin: 200 * milli, ForMax: 2000 * milli, AmountMin: 1_000, AmountMax: 50_000},
+		draw:    (*nemesis).disturb,
+		link:    disturb(func(amount int64) sim.Disturbance { return sim.Disturbance{CorruptPPM: amount} })},
+	{Kind: LateCopy, Doc: "of a share of the messages a copy arrives up to a second late, whatever happened since", Amount: "parts per million", Source: "VOPR: replay; old duplicates: Sunshine and Dalal 1978",
+		hits: links, timing: true, allowed: [2]int64{1, million},
+		setting: Setting{OnPPM: 150_000, Most: 1, ForMin: 200 * milli, ForMax: 2000 * milli, AmountMin: 5_000, AmountMax: 100_000},
+		draw:    (*nemesis).disturb,
+		link:    disturb(func(amount int64) sim.Disturbance { return sim.Disturbance{ReplayPPM: amount, ReplayMax: time.Second} })},
+	{Kind: BurstLoss, Doc: "links lose many messages at a time (50 ms, every second)", Amount: "parts per million, in a burst", Source: "Gilbert 1960, Elliott 1963",
+		hits: links, timing: true, allowed: [2]int64{1, million},
+		setting: Setting{OnPPM: 125_000, Most: 1, ForMin: 200 * milli, ForMax: 2000 * milli, AmountMin: 200_000, AmountMax: million},
+		draw:    (*nemesis).disturb,
+		link:    disturb(func(amount int64) sim.Disturbance { return sim.Disturbance{BurstLossPPM: amount} })},
+	{Kind: ClockSlew, Doc: "the time of day runs 500 ppm fast or slow until it is off by so much", Amount: "nanoseconds other than 0", Source: "ntpd: slew below 128 ms at 500 ppm",
+		hits: machine, timing: true, allowed: [2]int64{-MaxTime, MaxTime},
+		setting: Setting{OnPPM: 100_000, Most: 1, ForMin: 200 * milli, ForMax: 2000 * milli, AmountMin: int64(milli), AmountMax: int64(100 * milli)},
+		draw:    (*nemesis).signedAmount, strike: timed(slewClock), undo: undone(slewBack)},
+	{Kind: ClockFreeze, Doc: "the time of day stands still, and jumps in the end", Source: "virtual clocks that stop",
+		hits: machine, timing: true,
+		setting: Setting{OnPPM: 100_000, Most: 1, ForMin: 100 * milli, ForMax: 2000 * milli},
+		draw:    (*nemesis).plain, strike: armed(freeze), undo: undone(thaw)},
+	{Kind: ClockCoarse, Doc: "clocks tick in steps", Amount: "nanoseconds", Source: "Windows: 15.6 ms; DDIA, Clock Readings",
+		hits: machine, timing: true, allowed: [2]int64{1, int64(time.Second)},
+		setting: Setting{OnPPM: 100_000, Most: 1, ForMin: 200 * milli, ForMax: 2000 * milli, AmountMin: int64(milli), AmountMax: int64(20 * milli)},
+		draw:    (*nemesis).steadyPlain, strike: timed(coarse), undo: undone(fine)},
+	{Kind: LeapSecond, Doc: "a second comes twice", Source: "Cloudflare RRDNS, 2017",
+		hits: machine, timing: true,
+		setting: Setting{OnPPM: 75_000, Most: 1, ForMin: 500 * milli, ForMax: 2000 * milli},
+		draw:    (*nemesis).plain, strike: armed(leapSecond), undo: undone(noLeap)},
+	{Kind: ClockLies, Doc: "the time of day is wrong, and its interval does not know", Amount: "nanoseconds other than 0", Source: "broken bound: only then may what trusts intervals fail",
+		hits: machine, timing: true, allowed: [2]int64{-MaxTime, MaxTime},
+		setting: Setting{OnPPM: 75_000, Most: 1, ForMin: 200 * milli, ForMax: 2000 * milli, AmountMin: int64(milli), AmountMax: int64(5000 * milli)},
+		draw:    (*nemesis).signedAmount, strike: timed(breakBound), undo: undone(mendBound)},
+	{Kind: Suspend, Doc: "a whole machine is suspended, and does not see it: its clocks stand still", Source: "migration of virtual machines; ClockBound: disruption marker",
+		hits: process, timing: true,
+		setting: Setting{OnPPM: 125_000, Most: 1, ForMin: 50 * milli, ForMax: 2000 * milli},
+		draw:    (*nemesis).process, strike: (*Injector).suspend, undo: (*Injector).resume},
+	{Kind: NTPSilence, Doc: "a firewall swallows the answers of the time servers", Source: "Google, firewalls and NTP; ClockBound: free running",
+		hits: machine, timing: true,
+		setting: Setting{OnPPM: 100_000, Most: 1, ForMin: 200 * milli, ForMax: 4000 * milli},
+		draw:    (*nemesis).steadyPlain, strike: armed(silence), undo: undone(answer)},
+	{Kind: FalseTicker, Doc: "a time server lies by so much; node is its number", Amount: "nanoseconds other than 0", Source: "RFC 5905, falsetickers; Marzullo 1984",
+		hits: machine, timing: true, allowed: [2]int64{-MaxTime, MaxTime},
+		setting: Setting{OnPPM: 100_000, Most: 1, ForMin: 200 * milli, ForMax: 4000 * milli, AmountMin: int64(10 * milli), AmountMax: int64(60_000 * milli)},
+		draw:    (*nemesis).signedAmount, strike: (*Injector).falseTicker, undo: (*Injector).trueTicker},
 }
 
 // Ranges tell how the kind is drawn, unless a Profile says otherwise: how long a fault
@@ -281,6 +345,13 @@ func cut(w *sim.World, from, to sim.NodeID, _ int64, begins bool) bool {
 		return w.Cut(from, to)
 	}
 	return w.Mend(from, to)
+}
+
+func clog(w *sim.World, from, to sim.NodeID, _ int64, begins bool) bool {
+	if begins {
+		return w.Clog(from, to)
+	}
+	return w.Unclog(from, to)
 }
 
 func disturb(of func(amount int64) sim.Disturbance) func(*sim.World, sim.NodeID, sim.NodeID, int64, bool) bool {

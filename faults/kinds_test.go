@@ -24,16 +24,20 @@ func TestKind(t *testing.T) {
 	}
 }
 
+// settled is how long after the heal the world is as before: what was under way has
+// come, and clocks that were wrong have been put right.
+const settled = 3 * time.Second
+
 func oneKind(t *testing.T, kind Kind, seed uint64) (fired int) {
 	t.Helper()
 	o := net
-	o.Seed = seed
+	o.Seed, o.Clock = seed, kept
 	b := newBench(3, o)
 	b.t.Leader = func() sim.NodeID { return 1 + sim.NodeID(b.w.Now()/sim.Time(time.Second))%3 }
 	p := Draw(b.w.Decider(), Profile{Kinds: []Kind{kind}, AimKinds: aims, PartialCorePPM: -1, Model: Model{Failures: Byzantine}}, 3)
 	in := Apply(b.w, p, b.t)
 	heal := sim.Time(p.Heal)
-	b.w.Run(heal.Add(100*time.Millisecond), nil)
+	b.w.Run(heal.Add(settled), nil)
 	for _, c := range in.Fired() {
 		if c.Kind != kind {
 			t.Errorf("seed %d: %s struck", seed, c.Kind)
@@ -50,7 +54,7 @@ func oneKind(t *testing.T, kind Kind, seed uint64) (fired int) {
 	before := append([]int(nil), b.synced...)
 	wall := append([]int64(nil), b.wall...)
 	const window = time.Second
-	b.w.Run(heal.Add(100*time.Millisecond+window), nil)
+	b.w.Run(heal.Add(settled+window), nil)
 	b.w.Stop()
 	if damaged {
 		return fired // a server may be gone for good
@@ -58,7 +62,7 @@ func oneKind(t *testing.T, kind Kind, seed uint64) (fired int) {
 	type pair struct{ from, to sim.NodeID }
 	arrived := map[pair]int{}
 	for _, a := range b.got {
-		if a.kind != kindPing || a.from > 3 || a.to > 3 || a.sent < heal.Add(100*time.Millisecond) {
+		if a.kind != kindPing || a.from > 3 || a.to > 3 || a.sent < heal.Add(settled) {
 			continue // what was said before may still be under way
 		}
 		if a.at.Sub(a.sent) > 2*time.Millisecond {

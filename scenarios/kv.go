@@ -146,9 +146,10 @@ func (s *kvSystem) options(seed uint64) sim.Options {
 			// Frames do not live for ever: the heal would not be one while the network is
 			// full of what was said before it.
 			Max: time.Second, LossPPM: 2_000, DuplicatePPM: 10_000},
-		Disk:  sim.DiskOptions{Cache: 5 * time.Microsecond, Read: 100 * time.Microsecond, Sync: 200 * time.Microsecond, SyncMean: 800 * time.Microsecond},
-		Clock: sim.ClockOptions{OffsetMax: 50 * time.Millisecond, DriftMaxPPM: 50, Bound: 60 * time.Millisecond},
-		CPU:   sim.CPUOptions{Handler: 2 * time.Microsecond, Effect: 1 * time.Microsecond},
+		Disk: sim.DiskOptions{Cache: 5 * time.Microsecond, Read: 100 * time.Microsecond, Sync: 200 * time.Microsecond, SyncMean: 800 * time.Microsecond},
+		Clock: sim.ClockOptions{OffsetMax: 50 * time.Millisecond, DriftMaxPPM: 50, Bound: 60 * time.Millisecond,
+			NTP: sim.NTPOptions{Poll: 500 * time.Millisecond, Servers: 3, ServerMax: 2 * time.Millisecond, DelayMin: time.Millisecond, DelayMean: 4 * time.Millisecond}},
+		CPU: sim.CPUOptions{Handler: 2 * time.Microsecond, Effect: 1 * time.Microsecond},
 	}
 	if s.params.Model().Timing == faults.Synchronous {
 		o.Link.TailPPM, o.Link.LossPPM, o.Link.Max = 0, 0, 10*time.Millisecond
