@@ -31,7 +31,7 @@ func kvScenario(name, doc string, nodes int64) *Scenario {
 			{"clients", "clients, each with one operation at a time", 5, 1, 64},
 			{"registers", "keys that are read, written, swapped and deleted", 4, 0, 1000},
 			{"counters", "keys that are incremented and read", 2, 0, 1000},
-			{"think_ms", "mean pause of a client between two operations", 5, 0, 60_000},
+			{"think_ms", "mean pause of a client between two operations", 3, 0, 60_000},
 			{"fault_ms", "how long the faults last; then comes the heal", 4000, 0, 3_600_000},
 			{"bound_ms", "how soon after the heal all clients must have come to an end", 5000, 1, 3_600_000},
 			{"perfect", "1 for a world without noise: no loss, no duplicates, no heavy tail, quick disks, true clocks", 0, 0, 1},
