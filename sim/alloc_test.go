@@ -80,6 +80,11 @@ var steadyLoads = []steady{
 	{name: "many messages", o: rough, build: func(w *World) { addPingers(w, 1000) }},
 	{name: "messages of a saturated node", o: Options{CPU: CPUOptions{Handler: time.Microsecond, Effect: time.Microsecond}}, build: func(w *World) { addPingers(w, 10) }},
 	{name: "messages in bad weather", o: Options{Link: LinkOptions{Min: time.Millisecond, CorruptPPM: 100_000, BurstLossPPM: 1}}, build: func(w *World) { addPingers(w, 10) }},
+	{name: "messages on channels", o: Options{Link: LinkOptions{Mean: 100 * time.Microsecond, CorruptPPM: 10_000, Channel: true, Retransmit: time.Millisecond}}, build: func(w *World) { addPingers(w, 10) }},
+	{name: "messages through pipes", o: Options{Link: LinkOptions{Mean: 100 * time.Microsecond}}, build: func(w *World) {
+		addPingers(w, 10)
+		w.Lay(Racks(2, 1, PipeOptions{Bandwidth: 1e8}, PipeOptions{Bandwidth: 1e8, Delay: 10 * time.Microsecond}), 1, 2)
+	}},
 	{name: "timers", o: Options{Clock: ClockOptions{DriftMaxPPM: 200}}, build: func(w *World) {
 		w.AddNode("neptune", func(uint32) Machine { return &flicker{} })
 	}},

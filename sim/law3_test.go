@@ -142,7 +142,7 @@ func TestLaw3(t *testing.T) {
 				plans[g][i].at += time.Duration(10*g + i)
 			}
 		}
-		o := rapid.SampledFrom([]Options{lawOptions, lawCoarse}).Draw(t, "world")
+		o := rapid.SampledFrom([]Options{lawOptions, lawCoarse, weather, channels}).Draw(t, "world")
 		hit := rapid.IntRange(0, 1).Draw(t, "group")
 		out := rapid.IntRange(0, len(plans[hit])-1).Draw(t, "taken away")
 		gone := plans[hit][out]

@@ -30,6 +30,10 @@ type LinkOptions struct {
 	BurstGood    time.Duration // mean time in the good state; 0: 1 s
 	BurstBad     time.Duration // mean time in the bad state; 0: 50 ms
 	Once         bool          // a connection: a frame arrives at most once, whatever disturbs the link
+
+	Channel        bool          // a connection that also keeps order, retransmits, and can end: Closer
+	ChannelTimeout time.Duration // after which silence ends it; 0: 10 s
+	Retransmit     time.Duration // first retransmission time-out; it doubles; 0: 200 ms
 }
 
 // Disturbance is trouble added to a directed link for a while.

@@ -149,10 +149,8 @@ const (
 // pass sends size bytes at a time through the pipes of a link and returns when they are
 // through. An empty frame counts as one byte: it waits like any other.
 func (w *World) pass(s *special, at Time, size int) (Time, obstacle) {
-	for _, id := range s.route {
-		if w.net.pipes[id].cuts > 0 {
-			return at, pipeCut
-		}
+	if w.severed(s) {
+		return at, pipeCut
 	}
 	size = max(size, 1)
 	if c := &s.circuit; c.rate > 0 {
@@ -172,6 +170,16 @@ func (w *World) pass(s *special, at Time, size int) (Time, obstacle) {
 		at = start.Add(p.Delay)
 	}
 	return at, none
+}
+
+// severed tells whether a pipe of a link's route is cut.
+func (w *World) severed(s *special) bool {
+	for _, id := range s.route {
+		if w.net.pipes[id].cuts > 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // sending is how long size bytes take at a rate, rounded up.

@@ -18,6 +18,7 @@ type node struct {
 	machine     Machine
 	incarnation uint32
 	up, paused  bool
+	off         bool // down, and its kernel with it
 	mute        bool // its effects go nowhere: down, or halted in this very handler
 	pausedAt    Time
 
@@ -59,7 +60,7 @@ type node struct {
 func (n *node) reset(w *World, id NodeID, name string) {
 	n.w, n.id, n.name = w, id, name
 	n.boot, n.client, n.machine = nil, nil, nil
-	n.incarnation, n.up, n.paused, n.mute = 0, false, false, true
+	n.incarnation, n.up, n.paused, n.off, n.mute = 0, false, false, true, true
 	n.cpu, n.busy, n.ready = 0, 0, false
 	n.inbox, n.head, n.parked = n.inbox[:0], 0, 0
 	n.held, n.heldFrom, n.holding = n.held[:0], 0, false
@@ -106,7 +107,7 @@ func (w *World) tieOf(n *node) uint64 {
 // serve lets the node handle ev, now or when it is free.
 func (w *World) serve(n *node, ev event) {
 	if n.paused || n.busy > w.now || n.head < len(n.inbox) || n.heldFrom < len(n.held) {
-		if most := w.opts.CPU.Queue; most > 0 && ev.what == evFrame && len(n.inbox)-n.head >= most {
+		if most := w.opts.CPU.Queue; most > 0 && ev.what == evFrame && ev.gen == 0 && len(n.inbox)-n.head >= most {
 			w.record(TraceLost, n.id, ev.from, ev.kind, lostFull, nil)
 			w.frames.drop(ev.arg, ev.size)
 			return
@@ -206,6 +207,9 @@ func (w *World) handle(n *node, ev event) {
 		// The slot stays taken during the handler: new operations may grow the slab.
 		n.machine.Complete(n, id, io)
 		w.dropIO(ev.arg)
+	case evClosed:
+		w.record(TraceClosed, n.id, ev.from, 0, uint64(ev.kind), nil)
+		n.machine.(Closer).Closed(n, ev.from, CloseReason(ev.kind))
 	}
 	w.handled(n)
 }
@@ -256,7 +260,7 @@ func (w *World) Restart(id NodeID) bool {
 		return false
 	}
 	n.incarnation++
-	n.up, n.paused, n.mute = true, false, false
+	n.up, n.paused, n.off, n.mute = true, false, false, false
 	n.nodeKey = streamKey(w.opts.Seed, NodeStream(id, n.incarnation))
 	n.ties, n.rands = 0, 0
 	n.busy, n.ready = w.now, false
@@ -293,6 +297,7 @@ func (w *World) PowerLoss(id NodeID) bool {
 		return false
 	}
 	was := n.up
+	n.off = true
 	w.record(TracePowerLoss, id, 0, 0, 0, nil)
 	if was {
 		w.down(n)
@@ -324,6 +329,7 @@ func (w *World) down(n *node) {
 	n.observed = [maxFields]int64{}
 	n.memory = 0
 	n.machine = nil
+	w.hangUp(n)
 }
 
 // Pause stops the process as SIGSTOP or a virtual machine's pause does: memory stays,

@@ -176,4 +176,6 @@ const (
 	evStart                      // a client starts
 	evEmit                       // an adversary sends what it has kept; from: to whom
 	evAnswer                     // an NTP client's servers have answered
+	evChannel                    // the next step of a connection
+	evClosed                     // a machine is told of the end of a connection
 )

@@ -69,41 +69,51 @@ type Choice uint16
 
 // The kernel's choices.
 const (
-	ChooseTie         Choice = iota // order among events of one instant
-	ChooseDelay                     // quantile of a link's delay
-	ChooseTail                      // ppm: is this message one of the heavy tail?
-	ChooseLoss                      // ppm: is it lost?
-	ChooseDuplicate                 // ppm: is it sent twice?
-	ChooseDelayCopy                 // quantile of the copy's delay
-	ChooseTailCopy                  // ppm: the copy's tail
-	ChooseTieCopy                   // tie of the copy
-	ChooseDisk                      // quantile of a disk operation's latency
-	ChooseCrashMode                 // what a power loss does to a disk
-	ChooseCrash                     // what it does to one sector, one size, one name
-	ChooseRand                      // Env.Rand, Client.Rand
-	ChooseBoot                      // a node's clock at the beginning
-	ChoosePlan                      // the nemesis' draws
-	ChooseBuggify                   // ppm: is a Buggify point active, does it fire?
-	ChooseLie                       // AdversaryEnv.Rand
-	ChooseDamage                    // where a fault of a disk strikes
-	ChooseCorrupt                   // ppm: are bits of it flipped?
-	ChooseFlip                      // which bits
-	ChooseReplay                    // ppm: does a copy arrive late?
-	ChooseReplayDelay               // quantile of how late
-	ChooseTieReplay                 // tie of the late copy
-	ChooseSojourn                   // quantile of a link's n-th sojourn in its good or bad state
-	ChooseNoise                     // how far a noisy clock is off in a millisecond
-	ChoosePhase                     // when a node's NTP client polls first
-	ChooseRequest                   // quantile of the delay of its request
-	ChooseAnswer                    // quantile of the delay of the answer
-	ChooseServer                    // how far an NTP server's clock is off
+	ChooseTie           Choice = iota // order among events of one instant
+	ChooseDelay                       // quantile of a link's delay
+	ChooseTail                        // ppm: is this message one of the heavy tail?
+	ChooseLoss                        // ppm: is it lost?
+	ChooseDuplicate                   // ppm: is it sent twice?
+	ChooseDelayCopy                   // quantile of the copy's delay
+	ChooseTailCopy                    // ppm: the copy's tail
+	ChooseTieCopy                     // tie of the copy
+	ChooseDisk                        // quantile of a disk operation's latency
+	ChooseCrashMode                   // what a power loss does to a disk
+	ChooseCrash                       // what it does to one sector, one size, one name
+	ChooseRand                        // Env.Rand, Client.Rand
+	ChooseBoot                        // a node's clock at the beginning
+	ChoosePlan                        // the nemesis' draws
+	ChooseBuggify                     // ppm: is a Buggify point active, does it fire?
+	ChooseLie                         // AdversaryEnv.Rand
+	ChooseDamage                      // where a fault of a disk strikes
+	ChooseCorrupt                     // ppm: are bits of it flipped?
+	ChooseFlip                        // which bits
+	ChooseReplay                      // ppm: does a copy arrive late?
+	ChooseReplayDelay                 // quantile of how late
+	ChooseTieReplay                   // tie of the late copy
+	ChooseSojourn                     // quantile of a link's n-th sojourn in its good or bad state
+	ChooseNoise                       // how far a noisy clock is off in a millisecond
+	ChoosePhase                       // when a node's NTP client polls first
+	ChooseRequest                     // quantile of the delay of its request
+	ChooseAnswer                      // quantile of the delay of the answer
+	ChooseServer                      // how far an NTP server's clock is off
+	ChooseHandshake                   // quantile of the delay of a connection's handshake
+	ChooseHandshakeTail               // ppm: its tail
+	ChooseHandshakeLoss               // ppm: is it lost, and how often in a row?
+	ChooseReply                       // quantile of the delay of its answer
+	ChooseReplyTail                   // ppm: its tail
+	ChooseReset                       // quantile of the delay of what ends the connection
+	ChooseResetTail                   // ppm: its tail
+	ChooseTieChannel                  // tie of the steps of a connection
 	chooseEnd
 )
 
 var choiceNames = [chooseEnd]string{"tie", "delay", "tail", "loss", "duplicate", "delay_copy", "tail_copy",
 	"tie_copy", "disk", "crash_mode", "crash", "rand", "boot", "plan", "buggify", "lie", "damage",
 	"corrupt", "flip", "replay", "replay_delay", "tie_replay", "sojourn",
-	"noise", "phase", "request", "answer", "server"} //saros:constant names
+	"noise", "phase", "request", "answer", "server",
+	"handshake", "handshake_tail",
+	"handshake_loss", "reply", "reply_tail", "reset", "reset_tail", "tie_channel"} //saros:constant names
 
 // String names the choice without the message kind.
 func (c Choice) String() string {

@@ -43,11 +43,13 @@ func stormDigest(w *World) Digest {
 // The default Decider, which is inlined, is Keyed: choice for choice.
 func TestKeyedIsTheDefaultDecider(t *testing.T) {
 	t.Parallel()
-	for seed := range uint64(20) {
-		byDefault, explicit := New(seeded(rough, seed)), seeded(rough, seed)
-		explicit.Decider = Keyed{seed}
-		require.Equal(t, stormDigest(byDefault), stormDigest(New(explicit)), "seed %d", seed)
-		assert.Equal(t, Keyed{seed}, byDefault.Decider())
+	for name, o := range worlds {
+		for seed := range uint64(20) {
+			byDefault, explicit := New(seeded(o, seed)), seeded(o, seed)
+			explicit.Decider = Keyed{seed}
+			require.Equal(t, stormDigest(byDefault), stormDigest(New(explicit)), "%s, seed %d", name, seed)
+			assert.Equal(t, Keyed{seed}, byDefault.Decider())
+		}
 	}
 }
 

@@ -32,6 +32,7 @@ type special struct {
 	bursts                 bursts
 	route                  []PipeID
 	circuit                circuit
+	channel                channel
 }
 
 // waiting is a frame that cannot leave yet. Its occurrence was counted when it was sent.
@@ -44,7 +45,7 @@ type waiting struct {
 
 // special tells whether a link with these options is more than a plain wire.
 func (o *LinkOptions) special() bool {
-	return o.CorruptPPM > 0 || o.ReplayPPM > 0 || o.BurstLossPPM > 0
+	return o.CorruptPPM > 0 || o.ReplayPPM > 0 || o.BurstLossPPM > 0 || o.Channel
 }
 
 // special makes the directed link from → to a special one.
@@ -90,6 +91,13 @@ func (w *World) Unclog(from, to NodeID) bool {
 	if s.clogs > 0 {
 		return false
 	}
+	if c := &s.channel; c.state != channelClosed {
+		if c.why == 0 && (c.missed || c.state == channelOpen) {
+			c.missed = false
+			w.wakeChannel(s, w.now)
+		}
+		return true
+	}
 	for _, f := range s.waiting {
 		draw := w.drawsOf(s, f.kind, f.occurrence)
 		w.leave(s, max(f.at, w.now), f.kind, w.frames.get(f.arg, f.size), &draw)
@@ -120,6 +128,10 @@ func (w *World) drawsOf(s *special, kind Kind, occurrence uint32) draws {
 }
 
 func (w *World) sendSpecial(s *special, at Time, kind Kind, occurrence uint32, frame []byte, draw *draws) {
+	if w.linkOptions[w.link(s.from, s.to).options].Channel {
+		w.sendOn(s, at, kind, occurrence, frame, draw)
+		return
+	}
 	if s.clogs > 0 && w.link(s.from, s.to).cuts == 0 {
 		s.waiting = append(s.waiting, waiting{at, kind, occurrence, w.frames.put(frame), uint32(len(frame))})
 		return

@@ -17,6 +17,13 @@ var weather = Options{
 	Disk: rough.Disk,
 }
 
+// channels is a world of connections that end often.
+var channels = Options{
+	Link: LinkOptions{Min: 200 * time.Microsecond, Mean: 800 * time.Microsecond, LossPPM: 50_000, CorruptPPM: 10_000,
+		Channel: true, ChannelTimeout: 30 * time.Millisecond, Retransmit: 5 * time.Millisecond},
+	Disk: rough.Disk, CPU: rough.CPU,
+}
+
 // tick sends a frame that holds its number from neptune to jupiter every period, from the
 // first period on, until there are n, and returns what arrives.
 func tick(w *World, period time.Duration, n int) *[]arrival {

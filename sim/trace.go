@@ -49,6 +49,9 @@ const (
 	TraceRelease   // and lost it
 	TraceSuspend   // the machine of a node was suspended; a resume ends it
 	TraceKeeping   // a clock was changed in another way; Kind: how; Arg: by how much
+	TraceOpen      // a connection was accepted; Arg: its number on its link
+	TraceReset     // a connection ended for its sender; Arg: CloseReason
+	TraceClosed    // and its sender's machine was told; Arg alike
 	traceEnd
 )
 
@@ -56,7 +59,7 @@ var traceNames = [traceEnd]string{"none", "boot", "start", "deliver", "lost", "d
 	"kill", "power_loss", "pause", "resume", "halt", "cut", "mend", "disturb", "clock", "stop",
 	"speed", "memory", "buggify", "adversary", "lie", "disk",
 	"clog", "unclog", "corrupt", "replay", "cut_pipe", "mend_pipe", "reserve", "release",
-	"suspend", "timekeeping"} //saros:constant names
+	"suspend", "timekeeping", "open", "reset", "closed"} //saros:constant names
 
 // String names the type as traces do.
 func (t TraceType) String() string {
@@ -73,9 +76,10 @@ const (
 	lostDown
 	lostFull
 	lostQueue
+	lostReset
 )
 
-var lostNames = [...]string{"loss", "partition", "down", "run queue full", "queue full"} //saros:constant names
+var lostNames = [...]string{"loss", "partition", "down", "run queue full", "queue full", "connection reset"} //saros:constant names
 
 // killedForMemory is the argument of the kill of a process that held too much memory.
 const killedForMemory = 1
@@ -155,9 +159,12 @@ func (l *TraceLine) AppendJSON(b []byte, names []string, v *Vocabulary) []byte {
 		case TraceCorrupt:
 			num("bits", int64(l.Arg))
 		}
-	case TraceCut, TraceMend, TraceDisturb, TraceClog, TraceUnclog, TraceReserve, TraceRelease:
+	case TraceCut, TraceMend, TraceDisturb, TraceClog, TraceUnclog, TraceReserve, TraceRelease, TraceOpen:
 		str("from", nameOf(names, int(l.From)))
 		num("arg", int64(l.Arg))
+	case TraceReset, TraceClosed:
+		str("peer", nameOf(names, int(l.From)))
+		str("why", CloseReason(l.Arg).String())
 	case TraceCutPipe, TraceMendPipe:
 		num("pipe", int64(l.Arg>>32))
 		num("cuts", int64(l.Arg&(1<<32-1)))

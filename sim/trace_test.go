@@ -56,6 +56,9 @@ var keysOf = map[TraceType]string{
 	TraceRelease:   "event at_ns type node from arg digest",
 	TraceSuspend:   "event at_ns type node digest",
 	TraceKeeping:   "event at_ns type node change arg digest",
+	TraceOpen:      "event at_ns type node from arg digest",
+	TraceReset:     "event at_ns type node peer why digest",
+	TraceClosed:    "event at_ns type node peer why digest",
 }
 
 // Every line of a trace is one object of JSON, with the keys of its type in their
@@ -145,6 +148,11 @@ func TestTraceIsJSON(t *testing.T) {
 		})
 	})
 	assert.Equal(t, NodeID(5), buggy)
+	caller := w.AddNode("mars", func(uint32) Machine {
+		return closer{stub: soon(func(env Env) { env.Send(4, 1, nil); env.Send(buggy, 1, nil) })}
+	})
+	w.SetLink(caller, 4, LinkOptions{Channel: true}) // saturn is dead
+	w.SetLink(caller, buggy, LinkOptions{Channel: true})
 	w.At(Time(8*time.Millisecond), func() {
 		w.Calm(1, 2, Disturbance{DelayFactor: 1 << 30, LossPPM: million, DuplicatePPM: million, TailPPM: million})
 		w.Disturb(1, 2, Disturbance{DuplicatePPM: million, CorruptPPM: million, ReplayPPM: million, ReplayMax: 1})

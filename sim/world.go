@@ -344,6 +344,9 @@ func (w *World) step() {
 	switch ev.what {
 	case evFrame:
 		w.events++
+		if ev.gen != 0 && !w.accepts(n, ev) {
+			return
+		}
 		if !n.up {
 			w.record(TraceLost, n.id, ev.from, ev.kind, lostDown, nil)
 			w.frames.drop(ev.arg, ev.size)
@@ -399,6 +402,8 @@ func (w *World) step() {
 		w.emit(n, ev)
 	case evAnswer:
 		w.onAnswers(n)
+	case evChannel:
+		w.onChannel(ev)
 	case evStart:
 		w.events++
 		w.record(TraceStart, n.id, 0, 0, 0, nil)

@@ -22,8 +22,9 @@ var worlds = map[string]Options{
 		Link: LinkOptions{Mean: time.Millisecond},
 		CPU:  CPUOptions{Handler: 200 * time.Microsecond, Effect: 50 * time.Microsecond},
 	},
-	"lossy":   {Link: LinkOptions{Min: time.Microsecond, LossPPM: 200_000, DuplicatePPM: 300_000}, Disk: rough.Disk},
-	"weather": weather,
+	"lossy":    {Link: LinkOptions{Min: time.Microsecond, LossPPM: 200_000, DuplicatePPM: 300_000}, Disk: rough.Disk},
+	"weather":  weather,
+	"channels": channels,
 }
 
 // A World that was Reset is as new, whatever it went through before: memory is
