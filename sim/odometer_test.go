@@ -68,6 +68,7 @@ func TestAllCrashesAreAllThatAPowerLossDraws(t *testing.T) {
 			Atomic:       rapid.Bool().Draw(t, "atomic"),
 			NotPowersafe: rapid.Bool().Draw(t, "not powersafe"),
 			Ordered:      rapid.Bool().Draw(t, "ordered"),
+			PowerLoss:    LossMode(rapid.IntRange(0, 4).Draw(t, "mode")),
 		}
 		written := byte(0)
 		synced, unsynced := []diskOp{create("a"), appending("a", "12345")}, []diskOp(nil)

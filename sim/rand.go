@@ -97,13 +97,14 @@ const (
 	ChooseRequest                   // quantile of the delay of its request
 	ChooseAnswer                    // quantile of the delay of the answer
 	ChooseServer                    // how far an NTP server's clock is off
+	ChooseWriteBack                 // when a page cache is written back
 	chooseEnd
 )
 
 var choiceNames = [chooseEnd]string{"tie", "delay", "tail", "loss", "duplicate", "delay_copy", "tail_copy",
 	"tie_copy", "disk", "crash_mode", "crash", "rand", "boot", "plan", "buggify", "lie", "damage",
 	"corrupt", "flip", "replay", "replay_delay", "tie_replay", "sojourn",
-	"noise", "phase", "request", "answer", "server"} //saros:constant names
+	"noise", "phase", "request", "answer", "server", "write_back"} //saros:constant names
 
 // String names the choice without the message kind.
 func (c Choice) String() string {
