@@ -24,6 +24,9 @@ var ErrTooManyDisks = errors.New("more disks than the limit")
 // world does not change. If there are more than limit it returns ErrTooManyDisks, before
 // or after some were visited: the visits say nothing of all then.
 //
+// With DiskOptions.PowerLoss the set is that of its mode. With WriteBack, a line of the
+// trace may tell now of what was written back before.
+//
 // Sectors of 16 bytes (DiskOptions.Sector) that are not torn (Atomic) keep the number
 // small; a torn sector counts for twice its bytes.
 func (w *World) AllCrashes(id NodeID, limit int, visit func(DiskImage) bool) (n int, err error) {
@@ -34,10 +37,14 @@ func (w *World) AllCrashes(id NodeID, limit int, visit func(DiskImage) bool) (n 
 	tooMany := func() (int, error) {
 		return n, fmt.Errorf("sim: node %s: %w of %d", d.n.name, ErrTooManyDisks, limit)
 	}
+	d.catchUp(w.now)
 	contents := map[contentsOf][][]byte{}
 	products := make([]product, len(d.unsynced)+1)
 	for keep := range products {
 		p := &products[keep]
+		if d.opts.PowerLoss == LossKeepAll && keep < len(d.unsynced) || d.opts.PowerLoss == LossDropAll && keep > 0 {
+			continue
+		}
 		dir, forced := d.survivors(keep)
 		p.dir, p.size = dir, 1
 		for _, e := range dir {
@@ -111,6 +118,11 @@ func (d *disk) survivors(keep int) (dir []dirent, forced map[int32]int) {
 			forced[o.file] = max(forced[o.file], o.mark-d.files[o.file].synced)
 		}
 	}
+	if d.opts.PowerLoss == LossKeepAll {
+		for _, e := range dir {
+			forced[e.file] = len(d.files[e.file].pending)
+		}
+	}
 	return dir, forced
 }
 
@@ -126,6 +138,9 @@ func (f *file) after(n int) *file {
 // crashes is every content that a power loss may leave of the file; ok is false when
 // there are more than limit.
 func (f *file) crashes(d *disk, limit int) (all [][]byte, ok bool) {
+	if d.opts.PowerLoss == LossDropAll {
+		return [][]byte{f.durable}, limit > 0
+	}
 	size := int64(len(f.durable))
 	sizes := []int64{size}
 	for _, o := range f.pending {
@@ -190,7 +205,7 @@ func (f *file) sectorStates(d *disk, old []byte, lo int64) (states [][]byte) {
 			continue
 		}
 		part = part[from-o.off : to-o.off]
-		if !d.opts.Atomic {
+		if !d.opts.Atomic && d.opts.PowerLoss != LossDropSome {
 			for cut := range part {
 				torn := bytes.Clone(now)
 				put(torn, from, part[:cut])

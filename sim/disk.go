@@ -43,6 +43,11 @@ type DiskOptions struct {
 	WriteBandwidth int64
 	CachedReads    bool
 
+	// WriteBack: the page cache is written back, names too, at a random moment in each such
+	// period; 0: a sync alone does it.
+	WriteBack time.Duration
+	// PowerLoss is what every power loss does; LossAny: the seed chooses, each time.
+	PowerLoss LossMode
 	// NotPowersafe: all of a sector that a power loss tears may be garbage, also what was
 	// synced beside the write. Otherwise a disk has powersafe overwrite (SQLite's word).
 	NotPowersafe bool
@@ -73,6 +78,8 @@ type disk struct {
 
 	costly bool // has a cost model
 	head   diskHead
+
+	writtenBack int64 // the period after the one of the last write-back
 
 	busy       Time   // when the operation that was submitted last ends
 	nextIO     IOID   // of this incarnation
@@ -146,7 +153,7 @@ func (d *disk) reset(w *World, n *node, o DiskOptions) {
 		panic(fmt.Sprintf("sim: node %d: a sector of %d bytes", n.id, o.Sector))
 	}
 	d.sector = cmp.Or(o.Sector, SectorSize)
-	d.costly, d.head = o.costs(), diskHead{}
+	d.costly, d.head, d.writtenBack = o.costs(), diskHead{}, 0
 	d.trouble.reset(o)
 	d.faulty = d.trouble.any()
 }
@@ -206,6 +213,9 @@ func (d *disk) submit(at Time, o diskOp) {
 	slot := w.newIO()
 	r := &w.ios[slot]
 	r.id, r.op, r.epoch, r.n, r.fails = o.id, o.op, d.epoch, len(o.data), syncHolds
+	if d.opts.WriteBack > 0 {
+		d.catchUp(at)
+	}
 	if d.faulty {
 		r.err = d.applyFaulty(&o, r)
 	} else {

@@ -44,12 +44,13 @@ const (
 	DiskSlow
 	DiskStall
 	DiskReplaced
-	DiskEvicted // the page cache was dropped
+	DiskEvicted   // the page cache was dropped
+	DiskWriteBack // it was written back: no fault, but hidden from the machine as they are
 	diskFaultEnd
 )
 
 var diskFaultNames = [diskFaultEnd]string{"none", "sync_error", "lie", "unreadable", "rot", "write_error", "short_write",
-	"misdirected", "lost", "stray", "full", "slow", "stall", "replaced", "evicted"} //saros:constant names
+	"misdirected", "lost", "stray", "full", "slow", "stall", "replaced", "evicted", "write_back"} //saros:constant names
 
 // String names the fault as traces do.
 func (f DiskFault) String() string {
@@ -215,7 +216,16 @@ func (w *World) SpoilSector(id NodeID) bool {
 	if d == nil {
 		return false
 	}
-	i, off, size, ok := d.somewhere(-1, 0)
+	return d.spoil(d.somewhere(-1, 0))
+}
+
+// SpoilSectorAt does the same to the sector of a file that holds an offset.
+func (w *World) SpoilSectorAt(id NodeID, name string, offset int64) bool {
+	d := w.diskOf(id)
+	return d != nil && d.spoil(d.at(name, offset))
+}
+
+func (d *disk) spoil(i int32, off, size int64, ok bool) bool {
 	if !ok {
 		return false
 	}
@@ -244,6 +254,20 @@ func (w *World) RotBits(id NodeID, bits int) bool {
 		return false
 	}
 	i, off, size, ok := d.somewhere(-1, 0)
+	return d.rot(i, off, size, bits, ok)
+}
+
+// RotBitsAt does the same to the sector of a file that holds an offset.
+func (w *World) RotBitsAt(id NodeID, name string, offset int64, bits int) bool {
+	d := w.diskOf(id)
+	if d == nil || bits < 1 {
+		return false
+	}
+	i, off, size, ok := d.at(name, offset)
+	return d.rot(i, off, size, bits, ok)
+}
+
+func (d *disk) rot(i int32, off, size int64, bits int, ok bool) bool {
 	if !ok {
 		return false
 	}
@@ -550,6 +574,7 @@ func (d *disk) finishFaulty(r *ioResult) {
 
 // failSync makes clean what a sync that fails was to write.
 func (d *disk) failSync(r *ioResult) {
+	d.catchUp(d.w.now)
 	d.trouble.struck = true
 	if r.op == OpSyncDir {
 		n := max(r.mark-d.synced, 0)
@@ -626,6 +651,17 @@ func (d *disk) somewhere(not int32, at int64) (i int32, off, size int64, ok bool
 		s -= sectors(e.file)
 	}
 	panic(fmt.Sprintf("sim: node %d: no sector %d among %d", d.n.id, s, all))
+}
+
+// at is the sector of a file that holds an offset, if that is durable, name and byte.
+func (d *disk) at(name string, offset int64) (i int32, off, size int64, ok bool) {
+	for _, e := range d.platter {
+		if durable := int64(len(d.files[e.file].durable)); e.name == name && offset >= 0 && offset < durable {
+			off = offset / d.sector * d.sector
+			return e.file, off, min(d.sector, durable-off), true
+		}
+	}
+	return 0, 0, 0, false
 }
 
 // strays lets the misdirected writes among the first n pending operations of a file hit.

@@ -2,12 +2,24 @@ package sim
 
 import "bytes"
 
-// What a power loss may do to what was not synced; one of these a loss.
+// LossMode is what a power loss may do to what was not synced.
+type LossMode uint8
+
+// The modes of a power loss.
 const (
-	crashKeepAll  = iota // the cache happened to be written back
-	crashDropAll         // nothing of it was
-	crashDropSome        // sectors, sizes and names reached the platter in any order
-	crashTear            // and the write under way was cut within a sector
+	LossAny      LossMode = iota // the seed chooses one of the others, each time
+	LossKeepAll                  // the cache happened to be written back
+	LossDropAll                  // nothing of it was
+	LossDropSome                 // sectors, sizes and names reached the platter in any order
+	LossTear                     // and the write under way was cut within a sector
+)
+
+// The same as a number that is drawn.
+const (
+	crashKeepAll = iota
+	crashDropAll
+	crashDropSome
+	crashTear
 	crashModes
 )
 
@@ -18,7 +30,11 @@ const garbage = 0xa5
 // enumerates what it may leave.
 func (d *disk) powerLoss() {
 	d.epoch++
-	mode := d.choose(ChooseCrashMode, &d.crashes, crashModes)
+	d.catchUp(d.w.now)
+	mode := uint64(d.opts.PowerLoss) - uint64(LossKeepAll)
+	if d.opts.PowerLoss == LossAny {
+		mode = d.choose(ChooseCrashMode, &d.crashes, crashModes)
+	}
 	if mode == crashTear && d.opts.Atomic {
 		mode = crashDropSome
 	}

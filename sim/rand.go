@@ -105,6 +105,7 @@ const (
 	ChooseReset                       // quantile of the delay of what ends the connection
 	ChooseResetTail                   // ppm: its tail
 	ChooseTieChannel                  // tie of the steps of a connection
+	ChooseWriteBack                   // when a page cache is written back
 	chooseEnd
 )
 
@@ -113,7 +114,8 @@ var choiceNames = [chooseEnd]string{"tie", "delay", "tail", "loss", "duplicate",
 	"corrupt", "flip", "replay", "replay_delay", "tie_replay", "sojourn",
 	"noise", "phase", "request", "answer", "server",
 	"handshake", "handshake_tail",
-	"handshake_loss", "reply", "reply_tail", "reset", "reset_tail", "tie_channel"} //saros:constant names
+	"handshake_loss", "reply", "reply_tail", "reset", "reset_tail", "tie_channel",
+	"write_back"} //saros:constant names
 
 // String names the choice without the message kind.
 func (c Choice) String() string {
