@@ -59,6 +59,34 @@ func BenchmarkMessage(b *testing.B) {
 	}
 }
 
+// What a frame costs on a link that is more than a plain wire.
+func BenchmarkLink(b *testing.B) {
+	for _, c := range []struct {
+		name string
+		link LinkOptions
+		lay  bool
+	}{
+		{name: "plain"},
+		{name: "log-normal", link: LinkOptions{Shape: LogNormal, SigmaMille: 500}},
+		{name: "corrupt and bursty", link: LinkOptions{CorruptPPM: 100, BurstLossPPM: 1}},
+		{name: "pipes", lay: true},
+		{name: "channel", link: LinkOptions{Channel: true}},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			c.link.Min, c.link.Mean = 200*time.Microsecond, 800*time.Microsecond
+			w, got := pingWorld(10, Options{Seed: 1, Link: c.link})
+			if c.lay {
+				w.Lay(Racks(2, 1, PipeOptions{Bandwidth: 1e9}, PipeOptions{Bandwidth: 1e9}), 1, 2)
+			}
+			w.Run(Time(time.Second), nil)
+			*got = 0
+			b.ReportAllocs()
+			b.ResetTimer()
+			w.Run(End, func() bool { return *got >= b.N })
+		})
+	}
+}
+
 // The hold model: pop the earliest event, read it, push one at a later time.
 func BenchmarkQueue(b *testing.B) {
 	for _, n := range []int{10, 100, 1000, 10_000, 100_000} {

@@ -14,7 +14,7 @@ import (
 //	  │ Send ─────── handshake ──────────▶ │ process dead, kernel alive: Refused
 //	  │ ◀──────────────────────────────────│ alive: open
 //	  │ frames ──────────────────────────▶ │ killed, or another incarnation: Reset
-//	  │    ✂ cut, or power off: retransmit after 1, 2, 4, … time-outs
+//	  │    ✂ cut, power off, machine suspended: retransmit after 1, 2, 4, … time-outs
 //	  │ TimedOut after ChannelTimeout without an answer
 //
 // Answers come over the link back: while that is cut, frames still arrive, and the sender
@@ -100,7 +100,7 @@ type answer uint8
 
 const (
 	yes     answer = iota
-	silence        // the way there or back is cut, or the power is off
+	silence        // the way there or back is cut, the power is off, the machine suspended
 	refusal        // no process, or another one than the connection's
 )
 
@@ -180,7 +180,8 @@ func lostBefore(p, u int64) (n int) {
 func (w *World) response(s *special) answer {
 	n := w.nodes[s.to]
 	switch {
-	case w.link(s.from, s.to).cuts > 0 || w.link(s.to, s.from).cuts > 0 || w.severed(s) || !n.up && n.off:
+	case w.link(s.from, s.to).cuts > 0 || w.link(s.to, s.from).cuts > 0 || w.severed(s),
+		!n.up && n.off, n.keeping.suspended:
 		return silence
 	case !n.up || s.channel.state == channelOpen && n.incarnation != s.channel.receiver:
 		return refusal
@@ -335,7 +336,7 @@ func (w *World) accepts(n *node, ev event) bool {
 	w.record(TraceLost, n.id, ev.from, ev.kind, reason, nil)
 	w.frames.drop(ev.arg, ev.size)
 	if c.state == channelOpen && c.number == ev.gen {
-		if w.link(s.to, s.from).cuts > 0 || !n.up && n.off {
+		if w.response(s) == silence {
 			w.stall(s, w.now)
 		} else {
 			w.end(s, Reset, w.now.Add(w.back(s, ChooseReset, ChooseResetTail)))

@@ -158,7 +158,9 @@ func TestHowConnectionsEnd(t *testing.T) {
 		"the way back is cut for long": {plan{190 * ms: func(w *World) { w.Cut(2, 1) }, 1300 * ms: func(w *World) { w.Mend(2, 1) }}, 1215 * ms, upTo(0, 22), []string{"2 timed_out at 1.205s"}},
 		// A clog is no silence: nobody counts time.
 		"clogged": {plan{190 * ms: func(w *World) { w.Clog(1, 2) }, 1990 * ms: func(w *World) { w.Unclog(1, 2) }}, 2011 * ms, upTo(0, 39), nil},
-		"paused":  {plan{190 * ms: func(w *World) { w.Pause(2) }, 1990 * ms: func(w *World) { w.Resume(2) }}, 2011 * ms, upTo(0, 39), nil},
+		// A kernel answers for a process that is stopped, but not when it is suspended itself.
+		"suspended": {plan{190 * ms: func(w *World) { w.Suspend(2) }}, 1215 * ms, upTo(0, 2), []string{"2 timed_out at 1.205s"}},
+		"paused":    {plan{190 * ms: func(w *World) { w.Pause(2) }, 1990 * ms: func(w *World) { w.Resume(2) }}, 2011 * ms, upTo(0, 39), nil},
 	} {
 		e := runEnds(c.until, c.plan)
 		assert.Equal(t, c.got, e.got, name)
