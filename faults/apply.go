@@ -1,6 +1,7 @@
 package faults
 
 import (
+	"slices"
 	"time"
 
 	"github.com/saros-sim/saros/sim"
@@ -113,6 +114,19 @@ func (in *Injector) Fired() []Count {
 // Strikes lists what changed something, in order of time. The caller must not write
 // to it.
 func (in *Injector) Strikes() []Strike { return in.strike }
+
+// revival is how long an operator takes to restart what the heal cannot.
+const revival = 10 * time.Millisecond
+
+// Revive restarts, a little later, a process that stops itself after the heal because of
+// what was under way before it: a sync that failed may end after the fault has. Those
+// outside of the core stay dead.
+func (in *Injector) Revive(id sim.NodeID) {
+	s := slices.Index(in.t.Servers, id) + 1
+	if in.healed && s > 0 && (in.p.Core == nil || slices.Contains(in.p.Core, s)) {
+		in.w.At(in.w.Now().Add(revival), func() { in.w.Restart(id) })
+	}
+}
 
 // Healed tells whether the heal has come.
 func (in *Injector) Healed() bool { return in.healed }

@@ -234,15 +234,6 @@ func (r *Runner) Run(o Options) Result {
 	w.Reset(so)
 	s.build(w)
 	w.Trace, w.After = o.Trace, s.after
-	w.OnHalt = func(n sim.NodeID, err error) {
-		if errors.Is(err, sim.ErrIO) || errors.Is(err, sim.ErrNoSpace) {
-			return // its disk failed: to stop is what it must do
-		}
-		if len(w.DamageOf(n)) > 0 {
-			return // what it had to keep is bad, and it says so
-		}
-		w.Violate("recovery", "halted", fmt.Sprintf("node %s stopped itself: %v", w.Names()[n], err))
-	}
 	t := s.topology()
 	var plan faults.Plan
 	if o.Plan != nil {
@@ -251,6 +242,16 @@ func (r *Runner) Run(o Options) Result {
 		plan = faults.Draw(w.Decider(), s.profile(), len(t.Servers))
 	}
 	injector := faults.Apply(w, plan, t)
+	w.OnHalt = func(n sim.NodeID, err error) {
+		if errors.Is(err, sim.ErrIO) || errors.Is(err, sim.ErrNoSpace) {
+			injector.Revive(n)
+			return // its disk failed: to stop is what it must do
+		}
+		if len(w.DamageOf(n)) > 0 {
+			return // what it had to keep is bad, and it says so
+		}
+		w.Violate("recovery", "halted", fmt.Sprintf("node %s stopped itself: %v", w.Names()[n], err))
+	}
 	deadline := s.deadline(sim.Time(plan.Heal))
 	w.Budget = min(s.budget(), MaxRunEvents)
 	done, stopped, n := s.done, false, 0
