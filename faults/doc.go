@@ -25,9 +25,14 @@
 //     there: that fault alone brings it back.
 //   - A fault that changed nothing (killing the dead) is not counted as fired.
 //
+// A kind of fault is one entry of All (kinds.go): what it hits, how it is drawn, what
+// begins and what ends it. Which kinds a nemesis may draw depends on the Model: timing,
+// failures, and how many servers may be bad for good.
+//
 // The model of faults follows the VOPR of TigerBeetle (crashes, restarts, network,
 // and the heal of a core while the others stay dead), swarm testing (Groce et al.
 // 2012: each seed leaves whole kinds of faults out, for faults mask each other) and
-// Nifty (OSDI '20: partial and one-way partitions). Faults of the disk are not here:
-// what a power loss does to unsynced data is chosen by the world's disk.
+// Nifty (OSDI '20: partial and one-way partitions). docs/faults.md has the table of all
+// kinds, with their sources. What a power loss does to unsynced data is chosen by the
+// world's disk.
 package faults

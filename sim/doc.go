@@ -23,8 +23,15 @@
 //  7. Steady state allocates nothing.
 //
 // Reading order: node.go (what a machine sees), world.go, queue.go, rand.go (choices),
-// process.go (life of a node), effects.go, timer.go, network.go, disk.go, clock.go,
-// suspend.go, timekeeping.go (all else that befalls clocks), leap.go, wobble.go, ntp.go,
-// client.go, aim.go (faults aimed at a step), resource.go (CPU, memory), upgrade.go,
-// byzantine.go, buggify.go, trace.go.
+// process.go (life of a node), effects.go, timer.go, client.go, trace.go. Then
+//
+//	the network    network.go, delay.go (distributions), special.go and bursts.go (links
+//	               that clog, corrupt, lose in bursts), pipe.go (bandwidth, queues,
+//	               circuits), channel.go (connections), topology.go
+//	the disk       disk.go, powerloss.go, crashes.go (all that one may leave),
+//	               diskfault.go, diskcost.go, diskimage.go, writeback.go
+//	clocks         clock.go, suspend.go, timekeeping.go (all else that befalls clocks),
+//	               leap.go, wobble.go, ntp.go
+//	processes      aim.go (faults aimed at a step), resource.go (CPU, memory), upgrade.go,
+//	               byzantine.go, buggify.go
 package sim
