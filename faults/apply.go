@@ -52,14 +52,15 @@ const everyone = -1
 
 // owner is the fault that took a server down or paused it, and will bring it back.
 type owner struct {
-	fault int // position+1; 0: nobody
-	until sim.Time
-	power bool // the server is without power, not only its process dead
-	drift int64
-	liars int   // faults that lie in force
-	loop  bool  // every boot is killed
-	tight int   // memory faults in force
-	had   int64 // memory budget before them
+	fault    int // position+1; 0: nobody
+	until    sim.Time
+	power    bool // the server is without power, not only its process dead
+	drift    int64
+	slowDisk int64 // product of the factors by which its disk is slow
+	liars    int   // faults that lie in force
+	loop     bool  // every boot is killed
+	tight    int   // memory faults in force
+	had      int64 // memory budget before them
 }
 
 // Strike is a fault that changed something.

@@ -76,3 +76,22 @@ func (in *Injector) replaceDisk(i, s int) (open, changed bool) {
 	open, changed = in.powerLoss(i, s)
 	return open, in.w.ReplaceDisk(in.t.Servers[s-1]) || changed
 }
+
+// maxSlowDisk bounds the product of the factors of one disk: what was submitted while it
+// was slow still takes its time after the heal.
+const maxSlowDisk = 500
+
+func (in *Injector) slowDisk(i, s int) (open, changed bool) {
+	o, factor := &in.owner[s], in.p.Faults[i].Amount
+	if max(o.slowDisk, 1)*factor > maxSlowDisk || !in.w.SlowDisk(in.t.Servers[s-1], factor) {
+		return false, false
+	}
+	o.slowDisk = max(o.slowDisk, 1) * factor
+	return true, true
+}
+
+func (in *Injector) quickenDisk(i, s int, _ bool) {
+	factor := in.p.Faults[i].Amount
+	in.owner[s].slowDisk /= factor
+	in.w.QuickenDisk(in.t.Servers[s-1], factor)
+}

@@ -153,8 +153,8 @@ func TestBadInput(t *testing.T) {
 // Parameters at their limits make runs that end.
 func TestParameterLimits(t *testing.T) {
 	for _, set := range []Params{
-		{"nodes": 1}, {"nodes": 2}, {"nodes": 9, "clients": 1}, {"clients": 64, "fault_ms": 300}, {"registers": 0, "counters": 0},
-		{"registers": 1, "counters": 0}, {"think_ms": 0, "fault_ms": 500}, {"fault_ms": 0}, {"faults": 0}, {"faults": 1000, "fault_ms": 1000},
+		{"nodes": 1}, {"nodes": 2}, {"nodes": 9, "clients": 1}, {"clients": 64, "fault_ms": 300}, {"registers": 64, "counters": 64},
+		{"registers": 1, "counters": 0}, {"think_ms": 0, "fault_ms": 500}, {"fault_ms": 1}, {"faults": 0}, {"faults": 1000, "fault_ms": 1000},
 	} {
 		var names []string
 		for _, k := range sortedKeys(set) {

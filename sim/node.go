@@ -26,7 +26,7 @@ type IOID uint64
 // Machine is the logic of a node: a state machine driven by events. All its memory
 // is lost in a crash; what it wants to keep goes to the disk.
 //
-// A handler must not keep frame, IO.Data or IO.Names after it returns, must not
+// A handler must not keep frame, IO.Data or IO.Files after it returns, must not
 // share memory with another node, and learns of the world through env alone.
 type Machine interface {
 	// Boot starts the node, the first time and after every crash: recover from
@@ -40,8 +40,8 @@ type Machine interface {
 	Complete(env Env, id IOID, result IO)
 }
 
-// Env is all that a machine can see and do. It is an interface because the same
-// machine also runs on real sockets, a real disk and a real clock.
+// Env is all that a machine can see and do. It is an interface so that the same machine
+// can run on real sockets, a real disk and a real clock.
 //
 // A handler is not atomic to the world: its effects (Send, disk operations) leave
 // one by one, each when the CPU time spent before it has passed, and a pause or a

@@ -188,12 +188,19 @@ simulator itself, 4 the same program replayed a file to another trace, 5 inconcl
 			return cmd.Help()
 		},
 	})
-	root.InitDefaultCompletionCmd()
-	for _, c := range root.Commands() {
-		c.Args = arguments(0, 0, "") // cobra's own takes any shell for a question
-	}
 	root.AddCommand(a.runCommand(), a.huntCommand(), a.replayCommand(), a.listCommand(), a.mutantsCommand(),
 		a.checkCommand(), a.traceCommand(), a.versionCommand())
+	root.InitDefaultCompletionCmd()
+	for _, c := range root.Commands() {
+		if c.Name() == "completion" { // cobra's own takes any shell for a question
+			c.RunE = func(c *cobra.Command, args []string) error {
+				if len(args) > 0 {
+					return fmt.Errorf("there is no completion for %s", quoted(args[0]))
+				}
+				return c.Help()
+			}
+		}
+	}
 	return root
 }
 

@@ -119,6 +119,12 @@ func (a *app) hunt(r *scenarios.Runner, c hunt.Config, f *huntFlags) error {
 		if err := os.MkdirAll(f.out, 0o777); err != nil {
 			return badf("--out: %w", err)
 		}
+		probe, err := os.CreateTemp(f.out, ".saros-*") // now, not at the first failure
+		if err != nil {
+			return badf("--out: %w", err)
+		}
+		probe.Close()
+		os.Remove(probe.Name())
 	}
 	saveMemory()
 	h := &hunter{app: a, flags: f, runner: r, summary: hunt.NewSummary(r.Scenario, r.Kinds()), start: time.Now()}

@@ -76,8 +76,11 @@ func quoteArg(s string) string {
 			return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 		}
 	}
-	if s == "" {
+	switch {
+	case s == "":
 		return "''"
+	case s[0] == '-':
+		return "./" + s // no flag
 	}
 	return s
 }
