@@ -15,6 +15,7 @@ type recovery struct {
 	replay    func(record []byte) error
 	segments  []segmentFile // in order of numbers
 	next      int           // the one to read, or being read
+	relisted  bool          // the segment to read has another size than it had
 	leftover  bool          // an earlier recovery died while it rewrote the tail
 	tornTails int
 }
@@ -38,6 +39,7 @@ func (l *Log) Open(env sim.Env, replay func(record []byte) error) {
 
 func (l *Log) onList(env sim.Env, files []sim.FileInfo) {
 	r := &l.recovery
+	r.segments = r.segments[:0]
 	for _, f := range files {
 		if number, ok := l.parseName(f.Name); ok {
 			r.segments = append(r.segments, segmentFile{number, f.Size})
@@ -45,8 +47,12 @@ func (l *Log) onList(env sim.Env, files []sim.FileInfo) {
 		r.leftover = r.leftover || f.Name == l.rewrittenName()
 	}
 	slices.SortFunc(r.segments, func(a, b segmentFile) int { return cmp.Compare(a.number, b.number) })
-	if len(r.segments) == 0 {
+	switch {
+	case len(r.segments) == 0 && r.next == 0:
 		l.open()
+		return
+	case len(r.segments) <= r.next:
+		l.damaged(0, "it was there, and is there no more")
 		return
 	}
 	l.read(env)
@@ -68,11 +74,19 @@ func (l *Log) read(env sim.Env) {
 func (l *Log) onRead(env sim.Env, data []byte) {
 	r := &l.recovery
 	s := r.segments[r.next]
-	r.next++
 	if int64(len(data)) != s.size {
-		l.damaged(len(data), fmt.Sprintf("it has %d bytes, but only %d could be read", s.size, len(data)))
+		if r.relisted {
+			l.damaged(len(data), fmt.Sprintf("it has %d bytes, but only %d could be read", s.size, len(data)))
+			return
+		}
+		// A sync of the process before may fail as late as now, and the file go back to
+		// what is durable (Rebello et al., ATC 2020): look again, once.
+		r.relisted, l.phase = true, listing
+		l.await(env.Disk().List())
 		return
 	}
+	r.relisted = false
+	r.next++
 	good := l.replaySegment(s.number, data)
 	if l.phase == failed {
 		return
