@@ -131,6 +131,7 @@ func (a *app) list(list string, items []item) {
 				amount = fmt.Sprintf("; %s (%s)", f.Amount, f.Unit)
 			}
 			a.print("%-*s  in %d %% of the seeds, for %s%s; %s\n", width, "", f.Percent, f.Lasts, amount, f.Source)
+			a.print("%-*s  strikes and heals: go test ./faults -run '^TestKind$/^%s$'\n", width, "", i.Name)
 		}
 		for _, p := range i.Params {
 			a.print("%-*s    --set %s=%d  %s (%d to %d)\n", width, "", p.Name, p.Default, p.Doc, p.Min, p.Max)
