@@ -59,6 +59,63 @@ func BenchmarkMessage(b *testing.B) {
 	}
 }
 
+// What it costs that faults are possible and none strikes: every share of the link is drawn
+// and practically never hit, clocks are kept, memory is bounded, points are asked.
+func BenchmarkHooks(b *testing.B) {
+	plain := Options{Seed: 1, Link: LinkOptions{Min: 200 * time.Microsecond, Mean: 800 * time.Microsecond}}
+	armed := plain
+	armed.Link.LossPPM, armed.Link.DuplicatePPM, armed.Link.TailPPM = 1, 1, 1
+	armed.Memory, armed.Buggify, armed.CPU.Queue = 1<<40, true, 1<<20
+	armed.Clock = ClockOptions{OffsetMax: time.Millisecond, Bound: 2 * time.Millisecond, NTP: NTPOptions{Poll: 16 * time.Second, Servers: 3}}
+	for _, o := range []struct {
+		name string
+		o    Options
+	}{{"off", plain}, {"armed", armed}} {
+		b.Run(o.name, func(b *testing.B) {
+			w, got := pingWorld(100, o.o)
+			w.Run(Time(time.Second), nil)
+			*got = 0
+			b.ReportAllocs()
+			b.ResetTimer()
+			w.Run(End, func() bool { return *got >= b.N })
+		})
+	}
+}
+
+// The cost of an event in worlds of more and more nodes that all speak, write and sync.
+func BenchmarkNodes(b *testing.B) {
+	for _, n := range []int{3, 10, 30, 100} {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			w := New(seeded(rough, 1))
+			var names []string
+			for i := range n {
+				names = append(names, fmt.Sprint("node", i))
+			}
+			gossipAmong(w, names...)
+			w.Run(Time(100*time.Millisecond), nil)
+			b.ReportAllocs()
+			b.ResetTimer()
+			end := w.Events() + uint64(b.N)
+			w.Run(End, func() bool { return w.Events() >= end })
+		})
+	}
+}
+
+// The cost of an event in runs of more and more events, from a fresh seed on.
+func BenchmarkLength(b *testing.B) {
+	for _, n := range []int{10_000, 100_000, 1_000_000, 10_000_000} {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			w := New(Options{})
+			for i := range b.N {
+				w.Reset(seeded(Options{Link: LinkOptions{Min: 200 * time.Microsecond, Mean: 800 * time.Microsecond}}, uint64(i)))
+				addPingers(w, 100)
+				w.Run(End, func() bool { return w.Events() >= uint64(n) })
+			}
+			b.ReportMetric(b.Elapsed().Seconds()*1e9/float64(b.N)/float64(n), "ns/event")
+		})
+	}
+}
+
 // What a frame costs on a link that is more than a plain wire.
 func BenchmarkLink(b *testing.B) {
 	for _, c := range []struct {
