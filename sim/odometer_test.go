@@ -130,7 +130,7 @@ func TestAllCrashesAreAllThatAPowerLossDraws(t *testing.T) {
 		members += len(all)
 	})
 	t.Logf("%d sets with %d members", whole, members)
-	if whole < 100 || members < 2*whole {
+	if whole < 100 || members <= whole { // a set of one shows nothing
 		t.Errorf("only %d sets with %d members were gone through", whole, members)
 	}
 }
