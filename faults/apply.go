@@ -57,10 +57,10 @@ type owner struct {
 	power    bool // the server is without power, not only its process dead
 	drift    int64
 	slowDisk int64 // product of the factors by which its disk is slow
-	liars    int   // faults that lie in force
+	lies     bool  // an adversary is between it and the network
 	loop     bool  // every boot is killed
-	tight    int   // memory faults in force
-	had      int64 // memory budget before them
+	tight    bool  // it has little memory
+	had      int64 // memory budget before that
 }
 
 // Strike is a fault that changed something.
@@ -289,6 +289,11 @@ func (in *Injector) pause(i, s int) (open, changed bool) {
 	return in.took(i, s, in.w.Pause(in.t.Servers[s-1]))
 }
 
+// suspend stops the whole machine of a server, its clock too.
+func (in *Injector) suspend(i, s int) (open, changed bool) {
+	return in.took(i, s, in.w.Suspend(in.t.Servers[s-1]))
+}
+
 // took notes that fault i stopped a server, if it did.
 func (in *Injector) took(i, s int, changed bool) (bool, bool) {
 	if changed {
@@ -375,33 +380,29 @@ func (in *Injector) loopOnce(i, s int) {
 
 // Faults of resources.
 
-func (in *Injector) slow(i, s int) (open, changed bool) {
-	changed = in.w.Slow(in.t.Servers[s-1], in.p.Faults[i].Amount)
-	return changed, changed
-}
-
-func (in *Injector) quicken(i, s int, _ bool) { in.w.Quicken(in.t.Servers[s-1], in.p.Faults[i].Amount) }
-
 func (in *Injector) shrinkMemory(i, s int) (open, changed bool) {
 	o, id := &in.owner[s], in.t.Servers[s-1]
-	if o.tight > 0 {
+	if o.tight {
 		return false, false // one at a time
 	}
 	o.had = in.w.MemoryBudget(id)
-	changed = in.w.SetMemory(id, in.p.Faults[i].Amount)
-	if changed {
-		o.tight++
-	}
-	return changed, changed
+	o.tight = in.w.SetMemory(id, in.p.Faults[i].Amount)
+	return o.tight, o.tight
 }
 
 // growMemory gives the memory back, and restarts a process that was killed for want of it.
 func (in *Injector) growMemory(_, s int, heal bool) {
-	o, id := &in.owner[s], in.t.Servers[s-1]
-	o.tight--
-	in.w.SetMemory(id, o.had)
-	if !heal && o.fault == 0 {
-		in.w.Restart(id)
+	o := &in.owner[s]
+	o.tight = false
+	in.w.SetMemory(in.t.Servers[s-1], o.had)
+	in.operate(s, heal)
+}
+
+// operate restarts a process that stopped itself or was killed by its kernel. What another
+// fault took down is that fault's, and the heal looks after processes itself.
+func (in *Injector) operate(s int, heal bool) {
+	if !heal && in.owner[s].fault == 0 {
+		in.w.Restart(in.t.Servers[s-1])
 	}
 }
 
@@ -409,47 +410,18 @@ func (in *Injector) growMemory(_, s int, heal bool) {
 
 func lies(adversary func(ppm uint64) sim.Adversary) func(*Injector, int, int) (bool, bool) {
 	return func(in *Injector, i, s int) (open, changed bool) {
-		if in.owner[s].liars > 0 {
+		if in.owner[s].lies {
 			return false, false // one adversary at a time
 		}
-		in.owner[s].liars++
+		in.owner[s].lies = true
 		in.w.SetAdversary(in.t.Servers[s-1], adversary(uint64(in.p.Faults[i].Amount)))
 		return true, true
 	}
 }
 
 func (in *Injector) honest(_, s int, _ bool) {
-	in.owner[s].liars--
+	in.owner[s].lies = false
 	in.w.SetAdversary(in.t.Servers[s-1], nil)
-}
-
-// Faults of clocks.
-
-func (in *Injector) stepClock(i, s int) (open, changed bool) {
-	changed = in.w.StepClock(in.t.Servers[s-1], time.Duration(in.p.Faults[i].Amount))
-	return changed, changed
-}
-
-func (in *Injector) stepBack(i, s int, _ bool) {
-	in.w.StepClock(in.t.Servers[s-1], -time.Duration(in.p.Faults[i].Amount))
-}
-
-func (in *Injector) driftClock(i, s int) (open, changed bool) {
-	return true, in.drift(s, in.p.Faults[i].Amount)
-}
-
-func (in *Injector) driftBack(i, s int, heal bool) {
-	if !heal {
-		in.drift(s, -in.p.Faults[i].Amount)
-	}
-}
-
-// drift adds to the drift that all faults together give a server's clocks. The sum
-// takes the place of the drift that the clocks had of their own.
-func (in *Injector) drift(s int, ppm int64) bool {
-	o := &in.owner[s]
-	o.drift += ppm
-	return in.w.SetDrift(in.t.Servers[s-1], max(-maxDriftTotal, min(o.drift, maxDriftTotal)))
 }
 
 // Faults of links.
@@ -458,9 +430,9 @@ func (in *Injector) drift(s int, ppm int64) bool {
 // already changes nothing, and still has to be undone.
 func (in *Injector) trouble(kind, i int) (open, changed bool) {
 	amount := in.p.Faults[i].Amount
-	switch All[kind].Kind {
-	case Partition, OneWay, Clog:
-	case Delay:
+	switch info := &All[kind]; {
+	case info.Amount == "": // links count these themselves
+	case info.Kind == Delay:
 		if in.factor*amount > maxFactor {
 			return false, false
 		}
@@ -477,9 +449,9 @@ func (in *Injector) trouble(kind, i int) (open, changed bool) {
 // calm ends fault i on its links.
 func (in *Injector) calm(kind, i int) {
 	in.links(i, false)
-	switch All[kind].Kind {
-	case Partition, OneWay, Clog:
-	case Delay:
+	switch info := &All[kind]; {
+	case info.Amount == "":
+	case info.Kind == Delay:
 		in.factor /= in.p.Faults[i].Amount
 	default:
 		in.open--

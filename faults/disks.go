@@ -4,31 +4,9 @@ import "github.com/saros-sim/saros/sim"
 
 // Faults of disks: what the world's disk does wrong, for a while or for good.
 
-// armed makes a strike of a call that arms, begins or does something to a server's disk.
-func armed(do func(w *sim.World, id sim.NodeID, amount int64) bool) func(*Injector, int, int) (bool, bool) {
-	return func(in *Injector, i, s int) (open, changed bool) {
-		changed = do(in.w, in.t.Servers[s-1], in.p.Faults[i].Amount)
-		return changed, changed
-	}
-}
-
-// calmed makes the end of one: the disk is well again, and a process that stopped itself
-// because of it is restarted, as an operator would.
-func calmed(undo func(w *sim.World, id sim.NodeID, amount int64) bool) func(*Injector, int, int, bool) {
-	return func(in *Injector, i, s int, heal bool) {
-		id := in.t.Servers[s-1]
-		undo(in.w, id, in.p.Faults[i].Amount)
-		if !heal && in.owner[s].fault == 0 {
-			in.w.Restart(id)
-		}
-	}
-}
-
 func failSyncs(revert bool) func(*Injector, int, int) (bool, bool) {
 	return armed(func(w *sim.World, id sim.NodeID, n int64) bool { return w.FailSyncs(id, int(n), revert) })
 }
-
-func calmSyncs(w *sim.World, id sim.NodeID, _ int64) bool { return w.CalmSyncs(id) }
 
 func spoilWrites(f sim.DiskFault) func(*Injector, int, int) (bool, bool) {
 	return armed(func(w *sim.World, id sim.NodeID, n int64) bool { return w.SpoilWrites(id, f, int(n)) })
@@ -48,8 +26,6 @@ func unreadable(w *sim.World, id sim.NodeID, n int64) (changed bool) {
 	return changed
 }
 
-func readable(w *sim.World, id sim.NodeID, _ int64) bool { return w.MendSectors(id) }
-
 func rotBits(w *sim.World, id sim.NodeID, bits int64) bool { return w.RotBits(id, int(bits)) }
 
 func nothing(*sim.World, sim.NodeID, int64) bool { return false } // what is bad stays bad
@@ -68,8 +44,6 @@ func emptyDisk(w *sim.World, id sim.NodeID, _ int64) bool { return w.SetCapacity
 func stallDisk(syncsOnly bool) func(*Injector, int, int) (bool, bool) {
 	return armed(func(w *sim.World, id sim.NodeID, _ int64) bool { return w.StallDisk(id, syncsOnly) })
 }
-
-func unstallDisk(w *sim.World, id sim.NodeID, _ int64) bool { return w.UnstallDisk(id) }
 
 // replaceDisk takes the power of a server, and its disk; it returns with an empty one.
 func (in *Injector) replaceDisk(i, s int) (open, changed bool) {

@@ -88,16 +88,20 @@ func Draw(d sim.Decider, p Profile, servers int) Plan {
 	n := nemesis{p: p.withDefaults(), n: servers, faults: make([]Fault, 0, 16)}
 	closest, least := -1, int64(0)
 	for k := range All {
-		if p.allows(&All[k]) {
-			if miss := n.begin(d, k); closest < 0 || miss < least {
-				closest, least = k, miss
-			}
+		if !p.allows(&All[k]) {
+			continue
 		}
-	}
-	for k := range All {
-		if p.allows(&All[k]) && (n.begin(d, k) < 0 || k == closest) {
+		miss := n.begin(d, k)
+		if miss < 0 {
 			n.draw(k)
 		}
+		if closest < 0 || miss < least {
+			closest, least = k, miss
+		}
+	}
+	if closest >= 0 && least >= 0 {
+		n.begin(d, closest)
+		n.draw(closest)
 	}
 	slices.SortStableFunc(n.faults, func(a, b Fault) int { return cmp.Compare(a.At, b.At) })
 	n.source = sim.Source{D: d, S: sim.NemesisStream(0), C: sim.ChoosePlan}
@@ -189,11 +193,14 @@ func (n *nemesis) draw(kind int) {
 	least := n.span(int64(set.ForMin), int64(set.ForMax))
 	for range count {
 		f := Fault{Kind: info.Kind, At: n.between(int64(p.From), int64(p.To)-1), For: n.span(least, int64(set.ForMax))}
+		before := len(n.faults) // a ring, a swizzle is several faults
 		info.draw(n, &f, set)
-		if f.At+f.For >= int64(p.Heal) && f.On == nil {
-			f.For = 0 // the heal ends it
-		}
 		n.faults = append(n.faults, f)
+		for i := before; i < len(n.faults); i++ {
+			if f := &n.faults[i]; f.At+f.For >= int64(p.Heal) && f.On == nil {
+				f.For = 0 // the heal ends it
+			}
+		}
 	}
 }
 
@@ -301,7 +308,6 @@ func (n *nemesis) partition(f *Fault, _ Setting) {
 // ring cuts all pairs of servers that are not neighbours: f is the last pair, the others
 // are faults of their own.
 func (n *nemesis) ring(f *Fault) {
-	others := len(n.faults)
 	for a := 1; a <= n.n-2; a++ {
 		for b := a + 2; b <= n.n; b++ {
 			if a == 1 && b == n.n {
@@ -309,15 +315,11 @@ func (n *nemesis) ring(f *Fault) {
 			}
 			pair := *f
 			pair.From, pair.To = n.list(a), n.list(b)
-			if pair.At+pair.For >= int64(n.p.Heal) {
-				pair.For = 0
-			}
 			n.faults = append(n.faults, pair)
 		}
 	}
 	last := len(n.faults) - 1
-	f.From, f.To = n.faults[last].From, n.faults[last].To
-	n.faults = n.faults[:max(last, others)]
+	*f, n.faults = n.faults[last], n.faults[:last]
 }
 
 // oneWay draws a direction: out of a server, into it, one link, out of or into

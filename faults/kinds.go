@@ -78,7 +78,7 @@ type Info struct {
 	// One of these, by what the kind hits.
 	strike func(in *Injector, i, s int) (open, changed bool) // fault i hits server s; open: there is something to undo
 	undo   func(in *Injector, i, s int, heal bool)           // the end of that
-	link   func(w *sim.World, from, to sim.NodeID, amount int64, begins bool) (changed bool)
+	link   linkAction
 }
 
 // hits is what a kind of fault hits.
@@ -126,11 +126,11 @@ var All = []Info{ //saros:constant the table of kinds
 	{Kind: Partition, Doc: "two sides of the network cannot reach each other", Source: "Alquraan et al., OSDI 2018",
 		hits: links, timing: true, stormy: true,
 		setting: Setting{OnPPM: 700_000, Most: 3, ForMin: 100 * milli, ForMax: 2000 * milli},
-		draw:    (*nemesis).partition, link: cut},
+		draw:    (*nemesis).partition, link: either((*sim.World).Cut, (*sim.World).Mend)},
 	{Kind: OneWay, Doc: "one side cannot reach the other, which still reaches it", Source: "Alfatafta et al. (Nifty), OSDI 2020",
 		hits: links, timing: true, stormy: true,
 		setting: Setting{OnPPM: 500_000, Most: 2, ForMin: 100 * milli, ForMax: 2000 * milli},
-		draw:    (*nemesis).cutOneWay, link: cut},
+		draw:    (*nemesis).cutOneWay, link: either((*sim.World).Cut, (*sim.World).Mend)},
 	{Kind: Delay, Doc: "messages take a multiple of their time", Amount: "a factor", Source: "DDIA, Unbounded Delays; VOPR",
 		hits: links, timing: true, allowed: [2]int64{2, MaxFactor},
 		setting: Setting{OnPPM: 550_000, Most: 2, ForMin: 50 * milli, ForMax: 500 * milli, AmountMin: 5, AmountMax: 40},
@@ -147,7 +147,7 @@ var All = []Info{ //saros:constant the table of kinds
 		})},
 	{Kind: Loss, Doc: "a share of the messages is lost", Amount: "parts per million", Source: "VOPR: 0-30 %",
 		hits: links, timing: true, allowed: [2]int64{1, million},
-		setting: Setting{OnPPM: 500_000, Most: 2, AllPPM: 400_000, ForMin: 200 * milli, ForMax: 2000 * milli, AmountMin: 10_000, AmountMax: 300_000},
+		setting: Setting{OnPPM: 500_000, Most: 2, ForMin: 200 * milli, ForMax: 2000 * milli, AmountMin: 10_000, AmountMax: 300_000},
 		draw:    (*nemesis).disturb,
 		link: disturb(func(amount int64) sim.Disturbance {
 			return sim.Disturbance{LossPPM: amount}
@@ -162,7 +162,7 @@ var All = []Info{ //saros:constant the table of kinds
 	{Kind: ClockStep, Doc: "the time of day jumps, and jumps back in the end", Amount: "nanoseconds other than 0", Source: "NTP steps of 128 ms and more; operators",
 		hits: machine, timing: true, allowed: [2]int64{-MaxTime, MaxTime},
 		setting: Setting{OnPPM: 500_000, Most: 2, ForMin: 100 * milli, ForMax: 2000 * milli, AmountMin: int64(200 * milli), AmountMax: int64(10_000 * milli)},
-		draw:    (*nemesis).signedAmount, strike: (*Injector).stepClock, undo: (*Injector).stepBack},
+		draw:    (*nemesis).signedAmount, strike: armed(timed((*sim.World).StepClock)), undo: undone(back((*sim.World).StepClock))},
 	{Kind: ClockDrift, Doc: "the clocks of a server run fast or slow", Amount: "parts per million other than 0", Source: "Corbett et al. (Spanner), OSDI 2012: 200 ppm",
 		hits: machine, timing: true, allowed: [2]int64{-MaxDriftPPM, MaxDriftPPM},
 		setting: Setting{OnPPM: 500_000, Most: 2, ForMin: 100 * milli, ForMax: 2000 * milli, AmountMin: 50, AmountMax: 1000},
@@ -170,7 +170,7 @@ var All = []Info{ //saros:constant the table of kinds
 	{Kind: Slow, Doc: "a server computes a multiple of its time: gray failure", Amount: "a factor", Source: "Huang et al., Gray Failure, HotOS 2017",
 		hits: machine, timing: true, allowed: [2]int64{2, 1000},
 		setting: Setting{OnPPM: 150_000, Most: 2, ForMin: 100 * milli, ForMax: 2000 * milli, AmountMin: 2, AmountMax: 20},
-		draw:    (*nemesis).steadyPlain, strike: (*Injector).slow, undo: (*Injector).quicken},
+		draw:    (*nemesis).steadyPlain, strike: armed((*sim.World).Slow), undo: undone((*sim.World).Quicken)},
 	{Kind: CrashLoop, Doc: "a process dies again at its first write after every restart", Source: "supervisors that restart what cannot run",
 		hits:    process,
 		setting: Setting{OnPPM: 75_000, Most: 1, ForMin: 50 * milli, ForMax: 1000 * milli},
@@ -198,11 +198,11 @@ var All = []Info{ //saros:constant the table of kinds
 	{Kind: SyncError, Doc: "syncs fail; what they were to write is never written, and looks as if it were", Amount: "how many", Source: "Rebello et al., ATC 2020",
 		hits: machine, allowed: [2]int64{1, 1000},
 		setting: Setting{OnPPM: 100_000, Most: 1, ForMin: 50 * milli, ForMax: 1000 * milli, AmountMin: 1, AmountMax: 3},
-		draw:    (*nemesis).plain, strike: failSyncs(false), undo: calmed(calmSyncs)},
+		draw:    (*nemesis).plain, strike: failSyncs(false), undo: calmed(simply((*sim.World).CalmSyncs))},
 	{Kind: SyncRevert, Doc: "syncs fail, and the files show their old contents again", Amount: "how many", Source: "Rebello et al., ATC 2020",
 		hits: machine, allowed: [2]int64{1, 1000},
 		setting: Setting{OnPPM: 75_000, Most: 1, ForMin: 50 * milli, ForMax: 1000 * milli, AmountMin: 1, AmountMax: 3},
-		draw:    (*nemesis).plain, strike: failSyncs(true), undo: calmed(calmSyncs)},
+		draw:    (*nemesis).plain, strike: failSyncs(true), undo: calmed(simply((*sim.World).CalmSyncs))},
 	{Kind: WriteError, Doc: "writes fail, and nothing of them gets in", Amount: "how many", Source: "Bairavasundaram et al., FAST 2008; Ganesan et al., FAST 2017",
 		hits: machine, allowed: [2]int64{1, 1000},
 		setting: Setting{OnPPM: 75_000, Most: 1, ForMin: 50 * milli, ForMax: 1000 * milli, AmountMin: 1, AmountMax: 3},
@@ -214,7 +214,7 @@ var All = []Info{ //saros:constant the table of kinds
 	{Kind: Unreadable, Doc: "sectors cannot be read until they are written anew", Amount: "how many", Source: "latent sector errors: Bairavasundaram et al., SIGMETRICS 2007",
 		hits: machine, allowed: [2]int64{1, 1000},
 		setting: Setting{OnPPM: 75_000, Most: 1, ForMin: 50 * milli, ForMax: 1000 * milli, AmountMin: 1, AmountMax: 8},
-		draw:    (*nemesis).plain, strike: armed(unreadable), undo: calmed(readable)},
+		draw:    (*nemesis).plain, strike: armed(unreadable), undo: calmed(simply((*sim.World).MendSectors))},
 	{Kind: DiskFull, Doc: "a disk has little room left", Amount: "bytes", Source: "etcd, raft: no half-written record followed by more",
 		hits: machine, allowed: [2]int64{1, 1 << 40},
 		setting: Setting{OnPPM: 75_000, Most: 1, ForMin: 50 * milli, ForMax: 1000 * milli, AmountMin: 1, AmountMax: 32 << 10},
@@ -226,11 +226,11 @@ var All = []Info{ //saros:constant the table of kinds
 	{Kind: DiskStall, Doc: "nothing that a disk is asked for ends", Source: "stalls of 0.1 to 60 s; hashicorp/raft #666: heartbeats must not hide it",
 		hits: machine, timing: true,
 		setting: Setting{OnPPM: 75_000, Most: 1, ForMin: 100 * milli, ForMax: 2000 * milli},
-		draw:    (*nemesis).plain, strike: stallDisk(false), undo: calmed(unstallDisk)},
+		draw:    (*nemesis).plain, strike: stallDisk(false), undo: calmed(simply((*sim.World).UnstallDisk))},
 	{Kind: SyncStall, Doc: "no sync ends", Source: "journal stalls",
 		hits: machine, timing: true,
 		setting: Setting{OnPPM: 75_000, Most: 1, ForMin: 100 * milli, ForMax: 2000 * milli},
-		draw:    (*nemesis).plain, strike: stallDisk(true), undo: calmed(unstallDisk)},
+		draw:    (*nemesis).plain, strike: stallDisk(true), undo: calmed(simply((*sim.World).UnstallDisk))},
 	{Kind: DiskLies, Doc: "syncs end well and write nothing", Source: "firmware that lies about its cache; Zheng et al., FAST 2013",
 		hits: machine, damages: true,
 		setting: Setting{OnPPM: 75_000, Most: 1, ForMin: 100 * milli, ForMax: 2000 * milli},
@@ -255,7 +255,7 @@ var All = []Info{ //saros:constant the table of kinds
 		hits: links, timing: true,
 		setting: Setting{OnPPM: 150_000, Most: 2, ForMin: 50 * milli, ForMax: 1000 * milli},
 		draw:    (*nemesis).clog,
-		link:    clog},
+		link:    either((*sim.World).Clog, (*sim.World).Unclog)},
 	{Kind: Corrupt, Doc: "in a share of the messages one to three bits flip", Amount: "parts per million", Source: "Stone and Partridge, SIGCOMM 2000",
 		hits: links, timing: true, allowed: [2]int64{1, million},
 		setting: Setting{OnPPM: 150_000, Most: 1, ForMin: 200 * milli, ForMax: 2000 * milli, AmountMin: 1_000, AmountMax: 50_000},
@@ -274,23 +274,23 @@ var All = []Info{ //saros:constant the table of kinds
 	{Kind: ClockSlew, Doc: "the time of day runs 500 ppm fast or slow until it is off by so much", Amount: "nanoseconds other than 0", Source: "ntpd: slew below 128 ms at 500 ppm",
 		hits: machine, timing: true, allowed: [2]int64{-MaxTime, MaxTime},
 		setting: Setting{OnPPM: 100_000, Most: 1, ForMin: 200 * milli, ForMax: 2000 * milli, AmountMin: int64(milli), AmountMax: int64(100 * milli)},
-		draw:    (*nemesis).signedAmount, strike: timed(slewClock), undo: undone(slewBack)},
+		draw:    (*nemesis).signedAmount, strike: armed(timed((*sim.World).SlewClock)), undo: undone(back((*sim.World).SlewClock))},
 	{Kind: ClockFreeze, Doc: "the time of day stands still, and jumps in the end", Source: "virtual clocks that stop",
 		hits: machine, timing: true,
 		setting: Setting{OnPPM: 100_000, Most: 1, ForMin: 100 * milli, ForMax: 2000 * milli},
-		draw:    (*nemesis).plain, strike: armed(freeze), undo: undone(thaw)},
+		draw:    (*nemesis).plain, strike: armed(simply((*sim.World).FreezeClock)), undo: undone(thaw)},
 	{Kind: ClockCoarse, Doc: "clocks tick in steps", Amount: "nanoseconds", Source: "Windows: 15.6 ms; DDIA, Clock Readings",
 		hits: machine, timing: true, allowed: [2]int64{1, int64(time.Second)},
 		setting: Setting{OnPPM: 100_000, Most: 1, ForMin: 200 * milli, ForMax: 2000 * milli, AmountMin: int64(milli), AmountMax: int64(20 * milli)},
-		draw:    (*nemesis).steadyPlain, strike: timed(coarse), undo: undone(fine)},
+		draw:    (*nemesis).steadyPlain, strike: armed(coarse), undo: undone(fine)},
 	{Kind: LeapSecond, Doc: "a second comes twice", Source: "Cloudflare RRDNS, 2017",
 		hits: machine, timing: true,
 		setting: Setting{OnPPM: 75_000, Most: 1, ForMin: 500 * milli, ForMax: 2000 * milli},
-		draw:    (*nemesis).plain, strike: armed(leapSecond), undo: undone(noLeap)},
+		draw:    (*nemesis).plain, strike: armed(leapSecond), undo: undone(simply((*sim.World).Unleap))},
 	{Kind: ClockLies, Doc: "the time of day is wrong, and its interval does not know", Amount: "nanoseconds other than 0", Source: "broken bound: only then may what trusts intervals fail",
 		hits: machine, timing: true, allowed: [2]int64{-MaxTime, MaxTime},
 		setting: Setting{OnPPM: 75_000, Most: 1, ForMin: 200 * milli, ForMax: 2000 * milli, AmountMin: int64(milli), AmountMax: int64(5000 * milli)},
-		draw:    (*nemesis).signedAmount, strike: timed(breakBound), undo: undone(mendBound)},
+		draw:    (*nemesis).signedAmount, strike: armed(timed((*sim.World).BreakBound)), undo: undone(mendBound)},
 	{Kind: Suspend, Doc: "a whole machine is suspended, and does not see it: its clocks stand still", Source: "migration of virtual machines; ClockBound: disruption marker",
 		hits: process, timing: true,
 		setting: Setting{OnPPM: 125_000, Most: 1, ForMin: 50 * milli, ForMax: 2000 * milli},
@@ -298,7 +298,7 @@ var All = []Info{ //saros:constant the table of kinds
 	{Kind: NTPSilence, Doc: "a firewall swallows the answers of the time servers", Source: "Google, firewalls and NTP; ClockBound: free running",
 		hits: machine, timing: true,
 		setting: Setting{OnPPM: 100_000, Most: 1, ForMin: 200 * milli, ForMax: 4000 * milli},
-		draw:    (*nemesis).steadyPlain, strike: armed(silence), undo: undone(answer)},
+		draw:    (*nemesis).steadyPlain, strike: armed(simply((*sim.World).SilenceNTP)), undo: undone(simply((*sim.World).AnswerNTP))},
 	{Kind: FalseTicker, Doc: "a time server lies by so much; node is its number", Amount: "nanoseconds other than 0", Source: "RFC 5905, falsetickers; Marzullo 1984",
 		hits: machine, timing: true, allowed: [2]int64{-MaxTime, MaxTime},
 		setting: Setting{OnPPM: 100_000, Most: 1, ForMin: 200 * milli, ForMax: 4000 * milli, AmountMin: int64(10 * milli), AmountMax: int64(60_000 * milli)},
@@ -338,23 +338,61 @@ func (s Setting) with(d Setting) Setting {
 	return s
 }
 
+// What kinds do to servers.
+
+// action is what a World does to one server; it tells whether that changed anything.
+type action func(w *sim.World, id sim.NodeID, amount int64) (changed bool)
+
+// simply is an action that has no amount, timed one whose amount is a time, and back one
+// that takes such a time back.
+func simply(do func(*sim.World, sim.NodeID) bool) action {
+	return func(w *sim.World, id sim.NodeID, _ int64) bool { return do(w, id) }
+}
+
+func timed(do func(*sim.World, sim.NodeID, time.Duration) bool) action {
+	return func(w *sim.World, id sim.NodeID, ns int64) bool { return do(w, id, time.Duration(ns)) }
+}
+
+func back(do func(*sim.World, sim.NodeID, time.Duration) bool) action {
+	return func(w *sim.World, id sim.NodeID, ns int64) bool { return do(w, id, -time.Duration(ns)) }
+}
+
+// armed makes a strike of an action: there is something to undo if it changed anything.
+func armed(do action) func(*Injector, int, int) (bool, bool) {
+	return func(in *Injector, i, s int) (open, changed bool) {
+		changed = do(in.w, in.t.Servers[s-1], in.p.Faults[i].Amount)
+		return changed, changed
+	}
+}
+
+// undone makes the end of a fault that only has to be taken back.
+func undone(undo action) func(*Injector, int, int, bool) {
+	return func(in *Injector, i, s int, _ bool) { undo(in.w, in.t.Servers[s-1], in.p.Faults[i].Amount) }
+}
+
+// calmed makes the end of a fault that may have stopped the process: it is restarted, as an
+// operator would.
+func calmed(undo action) func(*Injector, int, int, bool) {
+	return func(in *Injector, i, s int, heal bool) {
+		undo(in.w, in.t.Servers[s-1], in.p.Faults[i].Amount)
+		in.operate(s, heal)
+	}
+}
+
 // What kinds do to links.
 
-func cut(w *sim.World, from, to sim.NodeID, _ int64, begins bool) bool {
-	if begins {
-		return w.Cut(from, to)
+type linkAction = func(w *sim.World, from, to sim.NodeID, amount int64, begins bool) (changed bool)
+
+func either(begin, end func(w *sim.World, from, to sim.NodeID) bool) linkAction {
+	return func(w *sim.World, from, to sim.NodeID, _ int64, begins bool) bool {
+		if begins {
+			return begin(w, from, to)
+		}
+		return end(w, from, to)
 	}
-	return w.Mend(from, to)
 }
 
-func clog(w *sim.World, from, to sim.NodeID, _ int64, begins bool) bool {
-	if begins {
-		return w.Clog(from, to)
-	}
-	return w.Unclog(from, to)
-}
-
-func disturb(of func(amount int64) sim.Disturbance) func(*sim.World, sim.NodeID, sim.NodeID, int64, bool) bool {
+func disturb(of func(amount int64) sim.Disturbance) linkAction {
 	return func(w *sim.World, from, to sim.NodeID, amount int64, begins bool) bool {
 		if begins {
 			return w.Disturb(from, to, of(amount))
