@@ -60,9 +60,9 @@ func Mutants() []Mutant {
 			func(g *Guards) { g.WAL.SyncFailed = wal.RetrySync }},
 		{"wal-sync-old-tail", "P-B1", "recovery syncs the tail that it read instead of writing it anew", seen(dur, lin, es, lc, rec),
 			func(g *Guards) { g.WAL.SyncRecovered = wal.SyncTail }},
-
 		{"wal-trust-page-cache", "P-B1", "what recovery read counts as durable, in the page cache or not", seen(dur, lm, rec, lin, es, lc),
 			func(g *Guards) { g.WAL.SyncRecovered = wal.TrustPageCache }},
+
 		{"raft-no-checksum", "P-F7", "frames are taken whose checksum is wrong", seen(es, lm, lc, sms, lin, dur, rec, "panic", "always"),
 			func(g *Guards) { g.Raft.Whole = func(bool) bool { return true } }},
 		{"raft-term-in-memory", "M-R2", "neither term nor vote is written to the log", seen(es, lc, lm),

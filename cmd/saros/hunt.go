@@ -328,7 +328,7 @@ func (h *hunter) report(interrupted bool) {
 	}
 	h.print("\n  simulated   %s, %s events, %s messages\n", duration(s.Simulated), count(s.Events), count(s.Messages))
 	h.print("  operations  %s\n", operationsText(s.Operations))
-	h.print("  model       %v\n", h.runner.Params.Model())
+	h.printModel(h.runner)
 	h.print("  run twice   %s, all the same\n", several(s.Doubted, "seed", "seeds"))
 	if r != nil {
 		r.print(h.app)
