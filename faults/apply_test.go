@@ -586,13 +586,17 @@ func TestHealUndoesEverything(t *testing.T) {
 		b := newBench(n, o)
 		b.t.Leader = func() sim.NodeID { return sim.NodeID(1 + b.w.Now()/sim.Time(300*ms)%n) }
 		inCore := func(s sim.NodeID) bool { return p.Core == nil || slices.Contains(p.Core, int(s)) || int(s) == n+1 }
-		cuts, trouble := map[[2]sim.NodeID]uint64{}, map[[2]sim.NodeID]uint64{}
+		cuts, trouble := map[[2]sim.NodeID]uint64{}, map[[2]sim.NodeID]map[sim.Kind]uint64{}
 		b.w.Trace = func(l sim.TraceLine) {
 			switch l.Type {
 			case sim.TraceCut, sim.TraceMend:
 				cuts[[2]sim.NodeID{l.From, l.Node}] = l.Arg
 			case sim.TraceDisturb:
-				trouble[[2]sim.NodeID{l.From, l.Node}] = l.Arg
+				link := [2]sim.NodeID{l.From, l.Node}
+				if trouble[link] == nil {
+					trouble[link] = map[sim.Kind]uint64{}
+				}
+				trouble[link][l.Kind] = l.Arg
 			}
 		}
 		in := Apply(b.w, p, b.t)
@@ -631,8 +635,10 @@ func TestHealUndoesEverything(t *testing.T) {
 					if whole := cuts[link] == 0; s != to && whole != (inCore(s) && inCore(to)) {
 						t.Fatalf("link %v: %d cuts", link, cuts[link])
 					}
-					if x := trouble[link]; x != 0 && x != 1<<32 {
-						t.Fatalf("link %v is disturbed: factor %d, loss %d", link, x>>32, uint32(x))
+					for what, x := range trouble[link] {
+						if calm := what == 0 && x == 1 || what > 0 && x == 0; !calm { // 0: the factor of delays
+							t.Fatalf("link %v is disturbed: %d of %d", link, x, what)
+						}
 					}
 				}
 			}

@@ -149,7 +149,8 @@ func (s *kvSystem) options(seed uint64) sim.Options {
 		Disk: sim.DiskOptions{Cache: 5 * time.Microsecond, Read: 100 * time.Microsecond, Sync: 200 * time.Microsecond, SyncMean: 800 * time.Microsecond},
 		Clock: sim.ClockOptions{OffsetMax: 50 * time.Millisecond, DriftMaxPPM: 50, Bound: 60 * time.Millisecond,
 			NTP: sim.NTPOptions{Poll: 500 * time.Millisecond, Servers: 3, ServerMax: 2 * time.Millisecond, DelayMin: time.Millisecond, DelayMean: 4 * time.Millisecond}},
-		CPU: sim.CPUOptions{Handler: 2 * time.Microsecond, Effect: 1 * time.Microsecond},
+		CPU:     sim.CPUOptions{Handler: 2 * time.Microsecond, Effect: 1 * time.Microsecond},
+		Buggify: true,
 	}
 	if s.params.Model().Timing == faults.Synchronous {
 		o.Link.TailPPM, o.Link.LossPPM, o.Link.Max = 0, 0, 10*time.Millisecond

@@ -13,6 +13,8 @@ type Point struct {
 	Name   string
 	Active bool
 	Fired  uint64
+
+	hash uint64
 }
 
 type buggifyCall struct {
@@ -25,16 +27,12 @@ func (n *node) Buggify(name string) bool { return n.w.opts.Buggify && n.w.buggif
 
 func (w *World) buggify(n *node, name string) bool {
 	i, known := w.pointAt[name]
-	d := Digest(0)
-	for j := range len(name) {
-		d = d.Word(uint64(name[j]))
-	}
-	hash := uint64(d)
 	if !known {
 		i = len(w.points)
+		hash := hashName(name)
 		w.pointAt[name] = i
 		active := w.decide(BuggifyStream(0, hash), ChooseBuggify, 0, million) < buggifyPPM
-		w.points = append(w.points, Point{Name: name, Active: active})
+		w.points = append(w.points, Point{Name: name, Active: active, hash: hash})
 	}
 	p := &w.points[i]
 	if !p.Active {
@@ -43,13 +41,21 @@ func (w *World) buggify(n *node, name string) bool {
 	call := buggifyCall{i, n.id}
 	occurrence := w.calls[call]
 	w.calls[call] = occurrence + 1
-	if w.decide(BuggifyStream(n.id, hash), ChooseBuggify, occurrence, million) >= buggifyPPM {
+	if w.decide(BuggifyStream(n.id, p.hash), ChooseBuggify, occurrence, million) >= buggifyPPM {
 		return false
 	}
 	p.Fired++
 	w.named = append(w.named[:0], name...)
 	w.record(TraceBuggify, n.id, 0, 0, 0, w.named)
 	return true
+}
+
+func hashName(name string) uint64 {
+	d := Digest(0)
+	for i := range len(name) {
+		d = d.Word(uint64(name[i]))
+	}
+	return uint64(d)
 }
 
 // decide makes one choice of a stream that has no owner to keep its key.

@@ -37,7 +37,7 @@ func TestBuggify(t *testing.T) {
 				n++
 			}
 		}
-		assert.Equal(t, Point{"short batch", p.Active, uint64(n)}, p)
+		assert.Equal(t, Point{Name: "short batch", Active: p.Active, Fired: uint64(n), hash: p.hash}, p)
 		if p.Active {
 			active++
 			fired += n

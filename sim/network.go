@@ -110,24 +110,69 @@ func (w *World) Disturb(from, to NodeID, d Disturbance) bool {
 	if d == (Disturbance{}) || d == (Disturbance{DelayFactor: 1}) {
 		return false
 	}
-	w.layout()
-	l := w.link(from, to)
-	l.factor = max(l.factor, 1) * int32(max(d.DelayFactor, 1))
-	l.tail, l.loss, l.dup = l.tail+int32(d.TailPPM), l.loss+int32(d.LossPPM), l.dup+int32(d.DuplicatePPM)
-	w.record(TraceDisturb, to, from, 0, uint64(l.factor)<<32|uint64(uint32(l.loss)), nil)
-	w.disturbSpecial(from, to, d, 1)
+	w.disturb(from, to, d, 1)
 	return true
 }
 
 // Calm takes back a Disturbance that was added to the link before.
 func (w *World) Calm(from, to NodeID, d Disturbance) bool {
+	w.disturb(from, to, d, -1)
+	return true
+}
+
+// disturbance is what of a link a Disturbance changes, as its trace tells it.
+type disturbance uint8
+
+const (
+	delayFactor disturbance = iota
+	tailPPM
+	lossPPM
+	duplicatePPM
+	corruptPPM
+	replayPPM
+	burstLossPPM
+)
+
+//saros:constant names
+var disturbanceNames = [...]string{"delay_factor", "tail_ppm", "loss_ppm", "duplicate_ppm", "corrupt_ppm", "replay_ppm", "burst_loss_ppm"}
+
+// disturb adds sign times d to a link. The trace has a line for each part that
+// changes, with what is in force then.
+func (w *World) disturb(from, to NodeID, d Disturbance, sign int64) {
 	w.layout()
 	l := w.link(from, to)
-	l.factor = max(l.factor, 1) / int32(max(d.DelayFactor, 1))
-	l.tail, l.loss, l.dup = l.tail-int32(d.TailPPM), l.loss-int32(d.LossPPM), l.dup-int32(d.DuplicatePPM)
-	w.record(TraceDisturb, to, from, 0, uint64(l.factor)<<32|uint64(uint32(l.loss)), nil)
-	w.disturbSpecial(from, to, d, -1)
-	return true
+	tell := func(part disturbance, now int64) { w.record(TraceDisturb, to, from, Kind(part), uint64(now), nil) }
+	if factor := int32(max(d.DelayFactor, 1)); factor > 1 {
+		if l.factor = max(l.factor, 1); sign > 0 {
+			l.factor *= factor
+		} else {
+			l.factor /= factor
+		}
+		tell(delayFactor, int64(l.factor))
+	}
+	plain := func(part disturbance, have *int32, by int64) {
+		if by != 0 {
+			*have += int32(sign * by)
+			tell(part, int64(*have))
+		}
+	}
+	plain(tailPPM, &l.tail, d.TailPPM)
+	plain(lossPPM, &l.loss, d.LossPPM)
+	plain(duplicatePPM, &l.dup, d.DuplicatePPM)
+	if d.CorruptPPM|d.ReplayPPM|int64(d.ReplayMax)|d.BurstLossPPM == 0 {
+		return
+	}
+	s := w.special(from, to)
+	s.replayMax += time.Duration(sign) * d.ReplayMax
+	special := func(part disturbance, have *int64, by int64) {
+		if by != 0 {
+			*have += sign * by
+			tell(part, *have)
+		}
+	}
+	special(corruptPPM, &s.corrupt, d.CorruptPPM)
+	special(replayPPM, &s.replay, d.ReplayPPM)
+	special(burstLossPPM, &s.burst, d.BurstLossPPM)
 }
 
 // admit panics when a frame cannot be sent: now, in the handler that has the bug, not

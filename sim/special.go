@@ -107,20 +107,6 @@ func (w *World) Unclog(from, to NodeID) bool {
 	return true
 }
 
-// disturbSpecial adds sign times the part of d that makes a link special.
-func (w *World) disturbSpecial(from, to NodeID, d Disturbance, sign int64) {
-	if d.CorruptPPM|d.ReplayPPM|int64(d.ReplayMax)|d.BurstLossPPM == 0 {
-		return
-	}
-	s := w.special(from, to)
-	s.corrupt += sign * d.CorruptPPM
-	s.replay += sign * d.ReplayPPM
-	s.burst += sign * d.BurstLossPPM
-	s.replayMax += time.Duration(sign) * d.ReplayMax
-	w.record(TraceDisturb, to, from, 1, uint64(s.corrupt)<<32|uint64(uint32(s.replay)), nil)
-	w.record(TraceDisturb, to, from, 2, uint64(s.burst), nil)
-}
-
 // drawsOf makes the choices of one occurrence of a kind on a special link.
 func (w *World) drawsOf(s *special, kind Kind, occurrence uint32) draws {
 	l := w.link(s.from, s.to)

@@ -30,7 +30,7 @@ const (
 	TraceHalt // a machine stopped its process
 	TraceCut
 	TraceMend
-	TraceDisturb
+	TraceDisturb   // Kind: what of a link was disturbed or calmed; Arg: how much of it is in force
 	TraceClock     // a clock was stepped or changed its rate
 	TraceStop      // client ended
 	TraceSpeed     // a node's CPU became slow or quick; Arg: factor
@@ -159,7 +159,11 @@ func (l *TraceLine) AppendJSON(b []byte, names []string, v *Vocabulary) []byte {
 		case TraceCorrupt:
 			num("bits", int64(l.Arg))
 		}
-	case TraceCut, TraceMend, TraceDisturb, TraceClog, TraceUnclog, TraceReserve, TraceRelease, TraceOpen:
+	case TraceDisturb:
+		str("from", nameOf(names, int(l.From)))
+		str("what", disturbanceNames[l.Kind])
+		num("arg", int64(l.Arg))
+	case TraceCut, TraceMend, TraceClog, TraceUnclog, TraceReserve, TraceRelease, TraceOpen:
 		str("from", nameOf(names, int(l.From)))
 		num("arg", int64(l.Arg))
 	case TraceReset, TraceClosed:

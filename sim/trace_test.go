@@ -37,7 +37,7 @@ var keysOf = map[TraceType]string{
 	TraceHalt:      "event at_ns type node digest",
 	TraceCut:       "event at_ns type node from arg digest",
 	TraceMend:      "event at_ns type node from arg digest",
-	TraceDisturb:   "event at_ns type node from arg digest",
+	TraceDisturb:   "event at_ns type node from what arg digest",
 	TraceClock:     "event at_ns type node arg digest",
 	TraceStop:      "event at_ns type node digest",
 	TraceSpeed:     "event at_ns type node arg digest",

@@ -86,6 +86,9 @@ func (n *Node) sendEntries(p *progress) {
 func (n *Node) sendAppend(p *progress, last Index) Index {
 	m := AppendRequest{Term: n.term, PrevIndex: p.next - 1, PrevTerm: n.log.Term(p.next - 1), Commit: n.commit}
 	m.Entries = n.entries[:0]
+	if last > p.next && n.env.Buggify("raft: one entry an append") {
+		last = p.next
+	}
 	room := sim.MaxFrame - appendHeader - sealBytes
 	for i := p.next; i <= last; i++ {
 		e := n.log.Entry(i)
@@ -119,6 +122,10 @@ func (n *Node) beat() {
 		n.follow(0)
 		return
 	}
+	n.env.SetTimer(timerHeartbeat, n.cfg.HeartbeatInterval)
+	if n.env.Buggify("raft: heartbeat left out") {
+		return
+	}
 	for i := range n.peers {
 		p := &n.peers[i]
 		if p.id == n.env.Self() {
@@ -134,7 +141,6 @@ func (n *Node) beat() {
 			n.sendAppend(p, p.next-1)
 		}
 	}
-	n.env.SetTimer(timerHeartbeat, n.cfg.HeartbeatInterval)
 }
 
 // onAppend is the follower's side.

@@ -48,6 +48,7 @@ type Log struct {
 	segment uint32 // the last segment, with the one that buffer may begin; 0: none
 	size    int64  // its bytes, with those in flight: where buffer will begin
 	fresh   bool   // buffer begins it: it has no file yet
+	short   bool   // nothing more goes into it, however little it holds
 	file    string // the file of the operations under way
 	buffer  []byte // records sealed for their place and not yet submitted
 	wanted  bool   // Flush was called during the flight
@@ -153,11 +154,11 @@ func (l *Log) Append(parts ...[]byte) Position {
 // beginBuffer decides the place of the records to come. It is known already: they
 // leave with the next flight, behind all that has been submitted.
 func (l *Log) beginBuffer() {
-	if l.segment > 0 && l.size < l.options.SegmentBytes {
+	if l.segment > 0 && l.size < l.options.SegmentBytes && !l.short {
 		return
 	}
 	l.segment++
-	l.size, l.fresh = 0, true
+	l.size, l.short, l.fresh = 0, false, true
 	l.buffer = appendHeader(l.buffer, l.segment, l.appended+1)
 }
 
@@ -171,7 +172,7 @@ func (l *Log) Flush(env sim.Env) {
 		l.wanted = true
 		return
 	}
-	l.takeOff(env.Disk())
+	l.takeOff(env)
 }
 
 // takeOff submits the buffer. A new segment is durable with its name only:
@@ -181,7 +182,8 @@ func (l *Log) Flush(env sim.Env) {
 //
 // These leave back to back: a crash between any two, and a power loss that keeps any
 // part of them, leaves a torn last segment, which recovery knows.
-func (l *Log) takeOff(disk sim.Disk) {
+func (l *Log) takeOff(env sim.Env) {
+	disk := env.Disk()
 	if l.fresh {
 		l.file = l.fileName(l.segment)
 		l.await(disk.Create(l.file))
@@ -194,6 +196,7 @@ func (l *Log) takeOff(disk sim.Disk) {
 	l.size += int64(len(l.buffer))
 	l.leaving = l.appended
 	l.buffer, l.fresh, l.wanted = l.buffer[:0], false, false
+	l.short = env.Buggify("wal: segment ends early")
 }
 
 // onFlight moves Durable when all of the flight has landed.
@@ -206,7 +209,7 @@ func (l *Log) onFlight(env sim.Env, op sim.Op) {
 	}
 	l.durable = l.leaving
 	if l.wanted {
-		l.takeOff(env.Disk())
+		l.takeOff(env)
 	}
 }
 

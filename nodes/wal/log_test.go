@@ -295,7 +295,8 @@ type nullEnv struct {
 	disk nullDisk
 }
 
-func (e *nullEnv) Disk() sim.Disk { return &e.disk }
+func (e *nullEnv) Disk() sim.Disk      { return &e.disk }
+func (e *nullEnv) Buggify(string) bool { return false }
 
 func (e *nullEnv) settle(l *Log) {
 	for _, o := range e.disk.queue {
