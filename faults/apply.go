@@ -11,6 +11,7 @@ import (
 type Topology struct {
 	Servers []sim.NodeID                       // server i is Servers[i-1]
 	Clients []sim.NodeID                       // what 0 stands for in From and To
+	Domains []string                           // what fails together (sim.World.Domains)
 	Leader  func() sim.NodeID                  // who leads now; nil or 0: nobody
 	Kinds   func(name string) (sim.Kind, bool) // message kinds that an Anchor may name; nil: none
 }
@@ -376,6 +377,39 @@ func (in *Injector) loopOnce(i, s int) {
 		})
 		in.w.Restart(id)
 	})
+}
+
+// Faults of domains. They have no server of their own: s is 0.
+
+// cutDomain counts, as all cuts do: a domain that is cut already has to be mended once more.
+func (in *Injector) cutDomain(i, _ int) (open, changed bool) {
+	return true, in.w.CutDomain(in.p.Faults[i].Domain)
+}
+
+func (in *Injector) mendDomain(i, _ int, _ bool) { in.w.MendDomain(in.p.Faults[i].Domain) }
+
+// darkenDomain takes the power of a domain: its network and all servers in it.
+func (in *Injector) darkenDomain(i, _ int) (open, changed bool) {
+	_, changed = in.cutDomain(i, 0)
+	in.inDomain(i, func(s int) {
+		_, hurt := in.powerLoss(i, s)
+		changed = changed || hurt
+	})
+	return true, changed
+}
+
+func (in *Injector) lightDomain(i, _ int, heal bool) {
+	in.mendDomain(i, 0, heal)
+	in.inDomain(i, func(s int) { in.restart(i, s, heal) })
+}
+
+// inDomain does something to every server in the domain of fault i.
+func (in *Injector) inDomain(i int, do func(s int)) {
+	for _, id := range in.w.InDomain(in.p.Faults[i].Domain) {
+		if s := slices.Index(in.t.Servers, id) + 1; s > 0 {
+			do(s)
+		}
+	}
 }
 
 // Faults of resources.

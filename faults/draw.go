@@ -30,6 +30,8 @@ type Profile struct {
 
 	Of map[Kind]Setting // how single kinds are drawn
 
+	Domains []string // that may fail; nil: no faults of domains
+
 	// Whom.
 	LeaderPPM  int64 // of all but clocks: whoever leads; 250,000
 	ClientsPPM int64 // of the faults of links: the links of clients too; 300,000
@@ -117,6 +119,9 @@ func (p *Profile) allows(info *Info) bool {
 	if info.damages && p.Damaged < 0 && !p.Model.Unbounded {
 		return false
 	}
+	if info.hits == domains && len(p.Domains) == 0 {
+		return false
+	}
 	return p.Model.admits(info) && (p.Kinds == nil || slices.Contains(p.Kinds, info.Kind))
 }
 
@@ -156,7 +161,7 @@ func (n *nemesis) settle(f *Fault) {
 	f.Target = ""
 	server := n.server()
 	switch {
-	case All[f.Kind.index()].hits != links:
+	case All[f.Kind.index()].hits != links: // faults of domains have no target
 		f.Node = server
 	case n.n == 1:
 		f.From, f.To = n.list(0), n.list(1)
@@ -228,6 +233,11 @@ func (n *nemesis) steadyPlain(f *Fault, s Setting) {
 func (n *nemesis) steadyAmount(f *Fault, s Setting) {
 	n.signedAmount(f, s)
 	n.steady(f)
+}
+
+// domain draws which domain fails.
+func (n *nemesis) domain(f *Fault, _ Setting) {
+	f.Domain = n.p.Domains[n.below(int64(len(n.p.Domains)))]
 }
 
 // process draws whom a kill, a power loss or a pause hits, and its anchor.

@@ -30,6 +30,7 @@ type Fault struct {
 	Amount int64   `json:"amount,omitempty"` // delay: factor; tail, loss, duplicate: ppm; clock_step: ns (signed); clock_drift: ppm (signed, + is fast)
 	On     *Anchor `json:"on,omitempty"`     // aimed: not at At, but at the first matching step from At on
 	Target Target  `json:"target,omitempty"` // "" = Node, or From and To
+	Domain string  `json:"domain,omitempty"` // of domain_cut and domain_power: the name of a failure domain
 }
 
 // Anchor aims a fault at a step: it strikes right after the Nth one of the server
@@ -67,6 +68,8 @@ func (f Fault) String() string {
 	switch {
 	case f.Node != 0:
 		fmt.Fprintf(&b, " server %d", f.Node)
+	case f.Domain != "":
+		fmt.Fprintf(&b, " %s", f.Domain)
 	case f.Target != "" && !(i >= 0 && All[i].hits == links):
 		fmt.Fprintf(&b, " %s", f.Target)
 	case f.Kind == Partition:

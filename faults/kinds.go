@@ -56,6 +56,8 @@ const (
 	Suspend      Kind = "suspend"
 	NTPSilence   Kind = "ntp_silence"
 	FalseTicker  Kind = "false_ticker"
+	DomainCut    Kind = "domain_cut"
+	DomainPower  Kind = "domain_power"
 )
 
 // Info is all that the package knows of a kind of fault: a new kind is one of these.
@@ -88,6 +90,7 @@ const (
 	process hits = iota // of servers; a restart or a resume undoes it
 	machine             // clock or disk of a server
 	links
+	domains // what fails together: a rack, a region
 )
 
 // Setting is how one kind of fault is drawn. A zero field means the kind's own; a share
@@ -303,6 +306,14 @@ var All = []Info{ //saros:constant the table of kinds
 		hits: machine, timing: true, allowed: [2]int64{-MaxTime, MaxTime},
 		setting: Setting{OnPPM: 100_000, Most: 1, ForMin: 200 * milli, ForMax: 4000 * milli, AmountMin: int64(10 * milli), AmountMax: int64(60_000 * milli)},
 		draw:    (*nemesis).signedAmount, strike: (*Injector).falseTicker, undo: (*Injector).trueTicker},
+	{Kind: DomainCut, Doc: "a rack, a switch, a region is cut off", Source: "Gill, Jain, Nagappan, SIGCOMM 2011: switches and links fail for minutes",
+		hits: domains, timing: true,
+		setting: Setting{OnPPM: 600_000, Most: 3, ForMin: 100 * milli, ForMax: 2000 * milli},
+		draw:    (*nemesis).domain, strike: (*Injector).cutDomain, undo: (*Injector).mendDomain},
+	{Kind: DomainPower, Doc: "a rack, a switch, a region loses power, with all servers in it", Source: "Ford et al., OSDI 2010: a third of failures come in bursts, most in one rack",
+		hits: domains, timing: true, stops: true,
+		setting: Setting{OnPPM: 400_000, Most: 2, ForMin: 20 * milli, ForMax: 1000 * milli},
+		draw:    (*nemesis).domain, strike: (*Injector).darkenDomain, undo: (*Injector).lightDomain},
 }
 
 // Ranges tell how the kind is drawn, unless a Profile says otherwise: how long a fault

@@ -61,6 +61,9 @@ func (m Model) admits(info *Info) bool {
 	if info.lies && m.Failures != Byzantine {
 		return false
 	}
+	if info.hits == domains && info.stops && m.Failures == CrashStop {
+		return false // a rack that is gone for good can be more than may be gone
+	}
 	return !info.timing || m.Timing != Synchronous
 }
 

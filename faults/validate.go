@@ -2,6 +2,8 @@ package faults
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -14,6 +16,7 @@ const (
 	MaxFactor   = 10_000                            // of a delay
 	MaxDriftPPM = 200_000                           // of a clock, fast or slow
 	MaxNth      = 1_000_000                         // of an anchor
+	maxDomain   = 256                               // bytes of a name
 	million     = 1_000_000
 )
 
@@ -28,6 +31,9 @@ func (p Plan) Validate(t Topology) error {
 		f := &p.Faults[i]
 		if f.Node > n {
 			return fmt.Errorf("faults[%d].node: there is no server %d; there are %d", i, f.Node, n)
+		}
+		if f.Domain != "" && !slices.Contains(t.Domains, f.Domain) {
+			return fmt.Errorf("faults[%d].domain: there is no domain %s; %s", i, quote(f.Domain), listed(t.Domains))
 		}
 		if last := greatest(f.From); last > n {
 			return fmt.Errorf("faults[%d].from: there is no server %d; there are %d", i, last, n)
@@ -99,10 +105,12 @@ func (f *Fault) check() error {
 	if f.Target != "" && f.Target != Leader && f.Target != Everyone {
 		return fmt.Errorf("target: %s is neither %q nor %q", quote(string(f.Target)), Leader, Everyone)
 	}
-	var err error
-	if All[kind].hits == links {
+	err := f.checkDomain(All[kind].hits == domains)
+	switch {
+	case err != nil || All[kind].hits == domains:
+	case All[kind].hits == links:
 		err = f.checkLinks()
-	} else {
+	default:
 		err = f.checkNode()
 	}
 	if err != nil {
@@ -112,6 +120,35 @@ func (f *Fault) check() error {
 		return err
 	}
 	return f.checkAnchor()
+}
+
+// checkDomain wants a domain, and nothing else that could be hit, of a kind that hits
+// domains, and none of another.
+func (f *Fault) checkDomain(hits bool) error {
+	switch {
+	case !hits && f.Domain != "":
+		return fmt.Errorf("domain: %s, but %s hits no domain", quote(f.Domain), f.Kind)
+	case !hits:
+		return nil
+	case f.Domain == "":
+		return fmt.Errorf("domain: missing")
+	case len(f.Domain) > maxDomain:
+		return fmt.Errorf("domain: a name of %d bytes; the limit is %d", len(f.Domain), maxDomain)
+	case f.Node != 0:
+		return fmt.Errorf("node: %d, but %s hits a domain", f.Node, f.Kind)
+	case f.Target != "":
+		return fmt.Errorf("target: %q, but %s hits a domain", f.Target, f.Kind)
+	case len(f.From)+len(f.To) > 0:
+		return fmt.Errorf("from, to: %s hits a domain, not links", f.Kind)
+	}
+	return nil
+}
+
+func listed(domains []string) string {
+	if len(domains) == 0 {
+		return "this network has none"
+	}
+	return "there are: " + strings.Join(domains, ", ")
 }
 
 func (f *Fault) checkNode() error {

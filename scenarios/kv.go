@@ -18,11 +18,15 @@ import (
 // come to an end: all operations answered and every key read once more.
 
 func kv3() *Scenario {
-	return kvScenario("kv", "5 clients of a replicated key-value store on 3 nodes, all faults at once", 3)
+	return kvScenario("kv", "5 clients of a replicated key-value store on 3 nodes, all faults at once", 3, flat)
 }
-func kv5() *Scenario { return kvScenario("kv5", "the same on 5 nodes", 5) }
+func kv5() *Scenario { return kvScenario("kv5", "the same on 5 nodes", 5, flat) }
 
-func kvScenario(name, doc string, nodes int64) *Scenario {
+func kvracks() *Scenario {
+	return kvScenario("kvracks", "the same on 5 nodes in 3 racks, whose switches and power fail for all in them", 5, racks)
+}
+
+func kvScenario(name, doc string, nodes, topology int64) *Scenario {
 	return &Scenario{
 		Name: name,
 		Doc:  doc,
@@ -35,6 +39,7 @@ func kvScenario(name, doc string, nodes int64) *Scenario {
 			{"fault_ms", "how long the faults last; then comes the heal", 4000, 1, 3_600_000},
 			{"bound_ms", "how soon after the heal all clients must have come to an end", 5000, 5000, 3_600_000},
 			{"perfect", "1 for a world without noise: no loss, no duplicates, no heavy tail, quick disks, true clocks", 0, 0, 1},
+			{"topology", "0: all reach all, 1: three racks, 2: three regions, 3: leaves and spines (Clos), 4: torus", topology, flat, torus},
 			{"faults", "how many faults, in percent of the usual, at most 156 of a kind; 0 for none", 100, 0, 1000},
 		}, modelParams()...),
 		Checks: []Check{
@@ -81,6 +86,8 @@ type kvSystem struct {
 	params  Params
 	guards  Guards
 	nemesis faults.Profile
+	network sim.Topology // with its domains; empty where all reach all
+	hosts   []sim.NodeID // by host of network; 0: empty
 	servers []sim.NodeID
 	ids     []sim.NodeID // of clients
 	clients []*kvClient
@@ -111,6 +118,7 @@ func newKVSystem() *kvSystem {
 
 func (s *kvSystem) configure(p Params, m *Mutant) {
 	s.params = p
+	s.network = layout(p["topology"], int(p["nodes"]+p["clients"]))
 	s.nemesis = s.drawFrom()
 	s.guards = DefaultGuards()
 	if m != nil {
@@ -203,6 +211,7 @@ func (s *kvSystem) build(w *sim.World) {
 			w.SetLink(n, c, connection)
 		}
 	}
+	s.place(w)
 }
 
 func serverName(i int) string {
@@ -244,6 +253,7 @@ func (s *kvSystem) drawFrom() faults.Profile {
 			faults.Kill:      {ForMin: time.Millisecond},
 			faults.PowerLoss: {ForMin: time.Millisecond},
 		},
+		Domains:  s.domains(),
 		Rate:     s.params["faults"],
 		Model:    s.params.Model(),
 		Damaged:  -1, // Raft takes every disk for one that forgets nothing
@@ -256,7 +266,7 @@ func (s *kvSystem) drawFrom() faults.Profile {
 }
 
 func (s *kvSystem) topology() faults.Topology {
-	return faults.Topology{Servers: s.servers, Clients: s.ids, Leader: s.leader, Kinds: func(name string) (sim.Kind, bool) {
+	return faults.Topology{Servers: s.servers, Clients: s.ids, Domains: s.domains(), Leader: s.leader, Kinds: func(name string) (sim.Kind, bool) {
 		for i, k := range raft.KindNames() {
 			if k == name && i > 0 {
 				return sim.Kind(i), true

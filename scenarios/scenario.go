@@ -59,7 +59,7 @@ type Situation struct {
 }
 
 // All lists the scenarios.
-func All() []*Scenario { return []*Scenario{kv3(), kv5()} }
+func All() []*Scenario { return []*Scenario{kv3(), kv5(), kvracks()} }
 
 // Find finds a scenario by name.
 func Find(name string) (*Scenario, error) {

@@ -15,10 +15,12 @@ type Topology struct {
 	Domains []Domain
 }
 
-// Domain is what one failure takes down: a rack with its switch, a region's cables.
+// Domain is what one failure takes down: a rack with its switch, a region's cables. Hosts
+// are those that live in it: what takes its power takes theirs.
 type Domain struct {
 	Name  string
 	Pipes []int
+	Hosts []int
 }
 
 // Racks puts hosts into racks, rack 0 first. A frame leaves its host and reaches another
@@ -37,12 +39,12 @@ func Racks(racks, hostsPerRack int, host, uplink PipeOptions) Topology {
 	})
 	for r := range racks {
 		uplinks := []int{up + r, down + r}
-		all := slices.Clone(uplinks)
-		for h := r * hostsPerRack; h < (r+1)*hostsPerRack; h++ {
+		all, members := slices.Clone(uplinks), hostsFrom(r*hostsPerRack, hostsPerRack)
+		for _, h := range members {
 			all = append(all, out+h, in+h)
 		}
-		t.domain("rack", r, all)
-		t.domain("uplink", r, uplinks)
+		t.domain("rack", r, all, members)
+		t.domain("uplink", r, uplinks, nil)
 	}
 	return t
 }
@@ -68,7 +70,7 @@ func Regions(names []string, hostsPerRegion int, delays [][]time.Duration, cable
 				all = append(all, i*n+j, j*n+i)
 			}
 		}
-		t.Domains = append(t.Domains, Domain{"region " + name, all})
+		t.Domains = append(t.Domains, Domain{"region " + name, all, hostsFrom(i*hostsPerRegion, hostsPerRegion)})
 	}
 	return t
 }
@@ -94,17 +96,18 @@ func Clos(leaves, spines, hostsPerLeaf int, host, fabric PipeOptions) Topology {
 		for s := range spines {
 			all = append(all, up+l*spines+s, down+l*spines+s)
 		}
-		for h := l * hostsPerLeaf; h < (l+1)*hostsPerLeaf; h++ {
+		members := hostsFrom(l*hostsPerLeaf, hostsPerLeaf)
+		for _, h := range members {
 			all = append(all, out+h, in+h)
 		}
-		t.domain("leaf", l, all)
+		t.domain("leaf", l, all, members)
 	}
 	for s := range spines {
 		var all []int
 		for l := range leaves {
 			all = append(all, up+l*spines+s, down+l*spines+s)
 		}
-		t.domain("spine", s, all)
+		t.domain("spine", s, all, nil)
 	}
 	return t
 }
@@ -147,21 +150,25 @@ func Torus(columns, rows int, p PipeOptions) Topology {
 		walk(b/columns-a/columns, rows, south, north)
 		return pipes
 	})
-	around := func(in func(h int) bool) (all []int) {
+	around := func(kind string, i int, in func(h int) bool) {
+		var all, members []int
 		for h := range columns * rows {
+			if in(h) {
+				members = append(members, h)
+			}
 			for direction := range 4 {
 				if in(h) || in(move(h, direction)) {
 					all = append(all, 4*h+direction)
 				}
 			}
 		}
-		return all
+		t.domain(kind, i, all, members)
 	}
 	for y := range rows {
-		t.domain("row", y, around(func(h int) bool { return h/columns == y }))
+		around("row", y, func(h int) bool { return h/columns == y })
 	}
 	for x := range columns {
-		t.domain("column", x, around(func(h int) bool { return h%columns == x }))
+		around("column", x, func(h int) bool { return h%columns == x })
 	}
 	return t
 }
@@ -186,18 +193,28 @@ func (t *Topology) route(n int, between func(a, b int) []int) {
 	}
 }
 
-func (t *Topology) domain(kind string, i int, pipes []int) {
-	t.Domains = append(t.Domains, Domain{fmt.Sprint(kind, " ", i), pipes})
+func (t *Topology) domain(kind string, i int, pipes, hosts []int) {
+	t.Domains = append(t.Domains, Domain{fmt.Sprint(kind, " ", i), pipes, hosts})
+}
+
+// hostsFrom lists n hosts from the first on.
+func hostsFrom(first, n int) (hosts []int) {
+	for h := range n {
+		hosts = append(hosts, first+h)
+	}
+	return hosts
 }
 
 // domain is a Domain of a World.
 type domain struct {
 	name  string
 	pipes []PipeID
+	nodes []NodeID
 	cuts  int
 }
 
-// Lay gives the World a topology: nodes[i] is host i. Some hosts may stay empty.
+// Lay gives the World a topology: nodes[i] is host i. Hosts may stay empty: 0, or no more
+// nodes.
 func (w *World) Lay(t Topology, nodes ...NodeID) {
 	if len(nodes) > len(t.Routes) {
 		panic(fmt.Sprintf("sim: %d nodes for the %d hosts of a topology", len(nodes), len(t.Routes)))
@@ -214,13 +231,19 @@ func (w *World) Lay(t Topology, nodes ...NodeID) {
 	}
 	for i, from := range nodes {
 		for j, to := range nodes {
-			if i != j {
+			if i != j && from != 0 && to != 0 {
 				w.Route(from, to, ids(t.Routes[i][j])...)
 			}
 		}
 	}
 	for _, d := range t.Domains {
-		w.net.domains = append(w.net.domains, domain{name: d.Name, pipes: ids(d.Pipes)})
+		live := domain{name: d.Name, pipes: ids(d.Pipes)}
+		for _, h := range d.Hosts {
+			if h < len(nodes) && nodes[h] != 0 {
+				live.nodes = append(live.nodes, nodes[h])
+			}
+		}
+		w.net.domains = append(w.net.domains, live)
 	}
 }
 
@@ -230,6 +253,15 @@ func (w *World) Domains() (names []string) {
 		names = append(names, w.net.domains[i].name)
 	}
 	return names
+}
+
+// InDomain lists the nodes that live in a domain, in the order of its hosts. The caller
+// must not write to it.
+func (w *World) InDomain(name string) []NodeID {
+	if d := w.domain(name); d != nil {
+		return d.nodes
+	}
+	return nil
 }
 
 // CutDomain cuts every pipe of a domain until as many MendDomains have come as
