@@ -114,7 +114,18 @@ func newBench(n int, o sim.Options) *bench {
 			}
 		}
 	})
+	b.lay()
 	return b
+}
+
+// lay puts the nodes into twoRacks. Nobody notices the network until it is cut.
+func (b *bench) lay() {
+	half := (b.n + 2) / 2
+	var hosts []sim.NodeID
+	for i := range b.n + 1 {
+		hosts = append(hosts, sim.NodeID(i+1))
+	}
+	b.w.Lay(sim.Racks(2, half, sim.PipeOptions{}, sim.PipeOptions{}), hosts...)
 }
 
 const ms = int64(time.Millisecond)
@@ -694,7 +705,7 @@ func TestEveryKindFires(t *testing.T) {
 		o.Seed, o.Clock = seed, kept
 		b := newBench(5, o)
 		b.t.Leader = func() sim.NodeID { return 1 }
-		p := Draw(b.w.Decider(), Profile{AimKinds: aims, Model: Model{Failures: Byzantine}}, 5)
+		p := Draw(b.w.Decider(), Profile{AimKinds: aims, Domains: twoRacks, Model: Model{Failures: Byzantine}}, 5)
 		in := Apply(b.w, p, b.t)
 		b.w.Run(sim.Time(p.Heal+100*ms), nil)
 		b.w.Stop()
@@ -767,3 +778,57 @@ func (idle) Boot(sim.Env)                                  {}
 func (idle) Receive(sim.Env, sim.NodeID, sim.Kind, []byte) {}
 func (idle) Fire(sim.Env, sim.TimerID)                     {}
 func (idle) Complete(sim.Env, sim.IOID, sim.IO)            {}
+
+// A rack that is cut off hears only itself; one that loses power loses its servers as
+// well, and the others go on. Both end when their time is over.
+func TestDomains(t *testing.T) {
+	for _, c := range []struct {
+		kind   Kind
+		domain string
+		up     bool // the servers of rack 0, meanwhile
+		inside bool // whether they hear each other
+		across bool // whether the racks do
+	}{
+		{DomainCut, "rack 0", true, false, false},
+		{DomainCut, "uplink 0", true, true, false},
+		{DomainPower, "rack 0", false, false, false},
+		{DomainPower, "uplink 0", true, true, false},
+	} {
+		t.Run(fmt.Sprint(c.kind, " of ", c.domain), func(t *testing.T) {
+			b := newBench(4, net) // 1, 2, 3 | 4, client
+			in := Apply(b.w, Plan{Faults: []Fault{{Kind: c.kind, Domain: c.domain, At: 500 * ms, For: 500 * ms}}}, b.t)
+			heard := func(from, to sim.NodeID) (n int) {
+				for _, a := range b.got {
+					if a.from == from && a.to == to {
+						n++
+					}
+				}
+				return n
+			}
+			see := func(until int64, up, inside, across bool) {
+				t.Helper()
+				b.w.Run(b.w.Now().Add(100*time.Millisecond), nil) // what was under way arrives
+				b.got = b.got[:0]
+				b.w.Run(sim.Time(until), nil)
+				if b.w.Up(1) != up || b.w.Up(2) != up || !b.w.Up(4) {
+					t.Errorf("up: 1 %v, 2 %v, 4 %v", b.w.Up(1), b.w.Up(2), b.w.Up(4))
+				}
+				if n := heard(1, 2); n > 0 != inside {
+					t.Errorf("2 heard 1 %d times", n)
+				}
+				if n, m := heard(1, 4), heard(4, 1); n > 0 != across || m > 0 != across {
+					t.Errorf("4 heard 1 %d times, 1 heard 4 %d times", n, m)
+				}
+			}
+			see(499*ms, true, true, true)
+			b.w.Run(sim.Time(501*ms), nil)
+			see(999*ms, c.up, c.inside, c.across)
+			b.w.Run(sim.Time(1001*ms), nil)
+			see(1499*ms, true, true, true)
+			b.w.Stop()
+			if len(in.Strikes()) != 1 {
+				t.Errorf("strikes: %v", in.Strikes())
+			}
+		})
+	}
+}

@@ -46,7 +46,7 @@ func TestDrawIsDeterministicAndValid(t *testing.T) {
 func TestDrawWithoutAKind(t *testing.T) {
 	for seed := range uint64(300) {
 		d := sim.Keyed{Seed: seed}
-		full := Draw(d, Profile{AimKinds: aims, Damaged: -1}, 5)
+		full := Draw(d, Profile{AimKinds: aims, Damaged: -1, Domains: twoRacks}, 5)
 		for out := range All {
 			var rest []Kind
 			for _, info := range All {
@@ -60,7 +60,7 @@ func TestDrawWithoutAKind(t *testing.T) {
 					want = append(want, f)
 				}
 			}
-			got := Draw(d, Profile{AimKinds: aims, Kinds: rest, Damaged: -1}, 5)
+			got := Draw(d, Profile{AimKinds: aims, Kinds: rest, Damaged: -1, Domains: twoRacks}, 5)
 			if slices.ContainsFunc(want, Fault.certain) && !reflect.DeepEqual(got.Faults, want) {
 				t.Fatalf("seed %d without %s:\n%s\nwith it:\n%s", seed, All[out].Kind, got.Encode(), full.Encode())
 			}
@@ -78,7 +78,7 @@ func TestDrawWithoutAKind(t *testing.T) {
 func TestDrawOneKind(t *testing.T) {
 	for _, info := range All {
 		for seed := range uint64(50) {
-			p := Draw(sim.Keyed{Seed: seed}, Profile{Kinds: []Kind{info.Kind}, Model: Model{Failures: Byzantine}}, 3)
+			p := Draw(sim.Keyed{Seed: seed}, Profile{Kinds: []Kind{info.Kind}, Domains: twoRacks, Model: Model{Failures: Byzantine}}, 3)
 			if len(p.Faults) == 0 {
 				t.Fatalf("seed %d: no %s", seed, info.Kind)
 			}
@@ -110,7 +110,7 @@ func TestDrawDistribution(t *testing.T) {
 	on := map[Kind]int{}       // seeds with the kind
 	shapes := map[string]int{} // seeds with the shape
 	for seed := range uint64(seeds) {
-		p := Draw(sim.Keyed{Seed: seed}, Profile{AimKinds: aims, Damaged: -1}, 5)
+		p := Draw(sim.Keyed{Seed: seed}, Profile{AimKinds: aims, Damaged: -1, Domains: twoRacks}, 5)
 		sizes = append(sizes, len(p.Faults))
 		has := map[string]bool{"whole core": p.Core == nil, "core of 3": len(p.Core) == 3, "core of 4": len(p.Core) == 4}
 		kind := map[Kind]bool{}

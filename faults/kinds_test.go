@@ -34,7 +34,7 @@ func oneKind(t *testing.T, kind Kind, seed uint64) (fired int) {
 	o.Seed, o.Clock = seed, kept
 	b := newBench(3, o)
 	b.t.Leader = func() sim.NodeID { return 1 + sim.NodeID(b.w.Now()/sim.Time(time.Second))%3 }
-	p := Draw(b.w.Decider(), Profile{Kinds: []Kind{kind}, AimKinds: aims, PartialCorePPM: -1, Model: Model{Failures: Byzantine}}, 3)
+	p := Draw(b.w.Decider(), Profile{Kinds: []Kind{kind}, AimKinds: aims, PartialCorePPM: -1, Domains: twoRacks, Model: Model{Failures: Byzantine}}, 3)
 	in := Apply(b.w, p, b.t)
 	heal := sim.Time(p.Heal)
 	b.w.Run(heal.Add(settled), nil)

@@ -44,12 +44,17 @@ func TestFaultString(t *testing.T) {
 		{Fault{Kind: Loss, From: []int{1}, To: []int{2}, Amount: 125_000}, "0s loss 1 -> 2 12.5000%"},
 		{Fault{Kind: ClockStep, Node: 1, Amount: -200_000_000}, "0s clock_step server 1 by -200ms"},
 		{Fault{Kind: ClockDrift, Node: 1, Amount: 200}, "0s clock_drift server 1 +200 ppm"},
+		{Fault{Kind: DomainPower, Domain: "rack 1", For: 20_000_000}, "0s domain_power rack 1 for 20ms"},
 	} {
 		if got := c.fault.String(); got != c.want {
 			t.Errorf("got  %s\nwant %s", got, c.want)
 		}
 	}
 }
+
+// twoRacks are the domains of every network here: the first half of the servers, and the
+// others with the client.
+var twoRacks = []string{"rack 0", "uplink 0", "rack 1", "uplink 1"}
 
 // servers is a topology of n servers with the ids 1 to n and one client after them.
 func servers(n int) Topology {
@@ -61,7 +66,7 @@ func servers(n int) Topology {
 			return kindVote, true
 		}
 		return 0, false
-	}}
+	}, Domains: twoRacks}
 	for i := range n {
 		t.Servers = append(t.Servers, sim.NodeID(i+1))
 	}
@@ -133,6 +138,15 @@ func TestValidate(t *testing.T) {
 		{"sync of a kind", with(kill, func(f *Fault) { f.On = &Anchor{Step: StepSync, Kind: "vote", Nth: 1} }), "on.kind: \"vote\", but only"},
 		{"the 0th", with(kill, func(f *Fault) { f.On = &Anchor{Step: StepSync} }), "on.nth: 0 is not in 1..1000000"},
 		{"nobody to watch", with(cut, func(f *Fault) { f.On = &Anchor{Step: StepSync, Nth: 1} }), "on: there is nobody to watch"},
+		{"no domain", with(kill, func(f *Fault) { f.Kind = DomainCut }), "domain: missing"},
+		{"a domain that is not there", Plan{Faults: []Fault{{Kind: DomainCut, Domain: "rack 7"}}}, `faults[0].domain: there is no domain "rack 7"; there are: rack 0, uplink 0, rack 1, uplink 1`},
+		{"a domain of 257 bytes", Plan{Faults: []Fault{{Kind: DomainCut, Domain: strings.Repeat("r", 257)}}}, "a name of 257 bytes; the limit is 256"},
+		{"domain of a kill", with(kill, func(f *Fault) { f.Domain = "rack 0" }), `domain: "rack 0", but kill hits no domain`},
+		{"domain of a partition", with(cut, func(f *Fault) { f.Domain = "rack 0" }), "but partition hits no domain"},
+		{"domain and node", with(kill, func(f *Fault) { f.Kind, f.Domain = DomainPower, "rack 0" }), "node: 1, but domain_power hits a domain"},
+		{"domain and target", Plan{Faults: []Fault{{Kind: DomainPower, Domain: "rack 0", Target: Everyone}}}, `target: "all", but domain_power hits a domain`},
+		{"domain and sides", with(cut, func(f *Fault) { f.Kind, f.Domain = DomainCut, "rack 0" }), "from, to: domain_cut hits a domain"},
+		{"aimed at a domain", Plan{Faults: []Fault{{Kind: DomainCut, Domain: "rack 0", On: &Anchor{Step: StepSync, Nth: 1}}}}, "on: there is nobody to watch"},
 		{"empty core", Plan{Core: []int{}}, "core: empty"},
 		{"core of clients", Plan{Core: []int{0, 1}}, "core[0]: 0 is not in 1.."},
 		{"core of a stranger", Plan{Core: []int{4}}, "core: there is no server 4; there are 3"},
@@ -285,6 +299,8 @@ func genFault(n int) *rapid.Generator[Fault] {
 		}
 		target := rapid.SampledFrom([]Target{"", "", Leader, Everyone}).Draw(t, "target")
 		switch {
+		case All[kind].hits == domains:
+			f.Domain = rapid.SampledFrom(twoRacks).Draw(t, "domain")
 		case All[kind].hits != links:
 			f.Target = target
 			if target == "" {

@@ -19,12 +19,12 @@ const (
 
 // TestFaultsTable keeps the table of docs/faults.md: every kind of fault, how it is
 // drawn, and how often it struck in a standard hunt of 500 seeds: kv, and for kinds
-// that it does not have, kv under another model.
+// that it does not have, kv under another model, or another scenario.
 func TestFaultsTable(t *testing.T) {
 	t.Parallel()
 	const seeds = 500
-	count := func(p Params) map[faults.Kind]int {
-		r, err := NewRunner(kv3(), "", p)
+	count := func(s *Scenario, p Params) map[faults.Kind]int {
+		r, err := NewRunner(s, "", p)
 		require.NoError(t, err)
 		struck := map[faults.Kind]int{}
 		for seed := range uint64(seeds) {
@@ -35,13 +35,14 @@ func TestFaultsTable(t *testing.T) {
 		}
 		return struck
 	}
-	usual := count(nil)
+	usual := count(kv3(), nil)
 	others := []struct {
 		flag   string
 		struck map[faults.Kind]int
 	}{
-		{"--failures byzantine", count(Params{"failures": int64(faults.Byzantine)})},
-		{"--unbounded", count(Params{"unbounded": 1})},
+		{"with `--failures byzantine`", count(kv3(), Params{"failures": int64(faults.Byzantine)})},
+		{"with `--unbounded`", count(kv3(), Params{"unbounded": 1})},
+		{"in `kvracks`", count(kvracks(), nil)},
 	}
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "%s\n| kind | what happens | amount | lasts | seeds with it | struck | models |\n|---|---|---|---|---|---|---|\n", tableBegin)
@@ -54,7 +55,7 @@ func TestFaultsTable(t *testing.T) {
 		struck := fmt.Sprint(usual[info.Kind])
 		for i := 0; i < len(others) && struck == "0"; i++ {
 			if n := others[i].struck[info.Kind]; n > 0 {
-				struck = fmt.Sprintf("%d with `%s`", n, others[i].flag)
+				struck = fmt.Sprintf("%d %s", n, others[i].flag)
 			}
 		}
 		require.NotEqual(t, "0", struck, "%s never strikes", info.Kind)

@@ -25,7 +25,7 @@ func TestCorrect(t *testing.T) {
 	for _, c := range []struct {
 		s     *Scenario
 		seeds uint64
-	}{{kv3(), 500}, {kv5(), 100}} {
+	}{{kv3(), 500}, {kv5(), 100}, {kvracks(), 100}} {
 		t.Run(c.s.Name, func(t *testing.T) {
 			r := runner(t, c.s, "", nil)
 			reached := make([]int, len(c.s.Situations))
@@ -135,7 +135,7 @@ func TestLivenessIsJudged(t *testing.T) {
 
 func TestBadInput(t *testing.T) {
 	_, err := Find("kv\x1b[31m")
-	require.EqualError(t, err, `there is no scenario "kv\x1b[31m"; there are: kv, kv5`)
+	require.EqualError(t, err, `there is no scenario "kv\x1b[31m"; there are: kv, kv5, kvracks`)
 	_, err = NewRunner(kv3(), "no-such", nil)
 	require.ErrorContains(t, err, `there is no mutant "no-such"`)
 	_, err = NewRunner(kv3(), "dedup", nil)
