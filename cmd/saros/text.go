@@ -125,6 +125,10 @@ type traceLine struct {
 	Bytes       int64  `json:"bytes"`
 	Failed      int64  `json:"failed"`
 	Incarnation int64  `json:"incarnation"`
+	Fault       string `json:"fault"`
+	Phase       string `json:"phase"`
+	Point       string `json:"point"`
+	What        string `json:"what"`
 	Arg         int64  `json:"arg"`
 	Digest      string `json:"digest"`
 }
@@ -152,8 +156,14 @@ func readable(object []byte) string {
 		}
 	case "boot":
 		what = fmt.Sprintf("boot, incarnation %d", l.Incarnation)
-	case "cut", "mend", "disturb":
+	case "cut", "mend":
 		what = fmt.Sprintf("%s link from %s", l.Type, l.From)
+	case "disturb":
+		what = fmt.Sprintf("disturb link from %s, %s %d", l.From, l.What, l.Arg)
+	case "disk":
+		what = fmt.Sprintf("disk fault %s %s", l.Fault, l.Phase)
+	case "buggify":
+		what = "buggify " + l.Point
 	default:
 		what = l.Type
 	}
