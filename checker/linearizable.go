@@ -65,9 +65,9 @@ type Checker struct {
 	flat    []*Operation     // the operations of all keys, key after key
 
 	certificate certificate
-	witness     witness
+	zones       zones
 	search      search
-	base        []Operation // the operations of the key at hand, unknown ones open for ever
+	base        []Operation // the operations of the key at hand, unknown ones open for ever, when searched
 }
 
 // keyOperations are the operations on one key that can matter: failed ones had no effect, and a read of
@@ -94,24 +94,22 @@ func (c *Checker) CheckLinearizable(h *History, b Budget) Report {
 	limit := cmp.Or(b.Steps, DefaultSteps)
 	report, steps := Report{Verdict: Valid, Op: -1}, int64(0)
 	for _, k := range c.keys {
-		if c.certificate.proves(k.operations) {
-			continue
-		}
-		c.openUnknown(k.operations)
 		c.search.start(limit)
-		evidence := c.witness.find(c.base)
-		answer := undecided
-		if len(evidence) > 0 {
+		answer, evidence := c.zones.decide(k.operations)
+		switch {
+		case answer == legal || answer == undecided && c.certificate.proves(k.operations):
+			continue
+		case answer == illegal:
 			answer = c.search.judge(evidence)
 		}
 		if answer != illegal {
-			evidence = c.base
+			evidence = c.openUnknown(k.operations)
 			answer = c.search.judge(evidence)
 		}
 		steps += c.search.steps
 		if answer == illegal {
 			c.search.start(limit)
-			report = c.explain(h, evidence)
+			report = c.explain(h, k.operations, evidence)
 			steps += c.search.steps
 			break
 		}
@@ -169,12 +167,31 @@ func (c *Checker) gather(h *History) (completed int) {
 			k.operations = append(k.operations, &h.Operations[i]) // into flat: the room was counted
 		}
 	}
+	for _, k := range c.keys {
+		sortByCall(k.operations)
+	}
 	slices.SortFunc(c.keys, func(a, b keyOperations) int { return cmp.Compare(a.key, b.key) })
 	return completed
 }
 
-// openUnknown copies the operations of a key into base, sorted, each unknown one open for ever.
-func (c *Checker) openUnknown(ops []*Operation) {
+// sortByCall sorts by byCall what a History nearly always has sorted, but for calls at one instant.
+func sortByCall(ops []*Operation) {
+	from := 0
+	for i := 1; i < len(ops); i++ {
+		switch was, is := ops[i-1].Call, ops[i].Call; {
+		case was > is:
+			slices.SortFunc(ops, byCall)
+			return
+		case was < is:
+			slices.SortFunc(ops[from:i], byCall)
+			from = i
+		}
+	}
+	slices.SortFunc(ops[min(from, len(ops)):], byCall)
+}
+
+// openUnknown copies the operations of a key, each unknown one open for ever.
+func (c *Checker) openUnknown(ops []*Operation) []Operation {
 	c.base = c.base[:0]
 	for _, op := range ops {
 		c.base = append(c.base, *op)
@@ -182,7 +199,7 @@ func (c *Checker) openUnknown(ops []*Operation) {
 			open(&c.base[len(c.base)-1])
 		}
 	}
-	slices.SortFunc(c.base, func(a, b Operation) int { return byCall(&a, &b) })
+	return c.base
 }
 
 // open forgets what came of op.

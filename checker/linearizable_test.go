@@ -219,7 +219,7 @@ func TestCertificate(t *testing.T) {
 		{"no versions, one after another", []Operation{put(0, 1, 1), get(2, 3, 1), remove(4, 5, true), getMissing(6, 7)}, Valid, false},
 		{"unknown ones where replies demand them", []Operation{info(put(0, 1, 1)), info(swap(0, 1, 1, 2)), at(5, get(2, 3, 2)),
 			info(remove(4, 5, true)), at(6, getMissing(6, 7)), info(increment(6, 7, 3, 0)), at(8, increment(8, 9, 1, 4))}, Valid, false},
-		{"a lie about a legal history", []Operation{at(2, put(0, 1, 1)), at(1, get(2, 3, 1))}, Valid, true},
+		{"a lie about a legal history", []Operation{at(3, put(0, 1, 1)), at(2, get(2, 3, 1)), at(1, remove(4, 5, true))}, Valid, true},
 		{"the right state, against real time", []Operation{at(2, get(0, 9, 1)), at(1, put(10, 20, 1))}, Invalid, true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -116,25 +116,25 @@ func (m *minimiser) remaining() []Operation {
 	return m.left
 }
 
-// explain reports on the key in base. evidence is illegal: all of base, or a witness.
-func (c *Checker) explain(h *History, evidence []Operation) Report {
+// explain reports on the key whose operations are ops. evidence is illegal: all of them, or a few.
+func (c *Checker) explain(h *History, ops []*Operation, evidence []Operation) Report {
 	op, then := c.firstUnexplained(evidence)
 	m := minimiser{search: &c.search, ops: then, keep: op.ID}
 	core := m.run()
-	op = c.asSeen(op)
+	op = asSeen(ops, op)
 	r := Report{Verdict: Invalid, Class: "linearizability/" + op.Kind.String(), Key: op.Key, Op: op.ID}
 	for i := range core {
-		core[i] = c.asSeen(core[i])
+		core[i] = asSeen(ops, core[i])
 		r.Core = append(r.Core, core[i].ID)
 	}
 	r.Text = text(h, &op, core)
 	return r
 }
 
-// asSeen returns op as the client saw it, of which a witness may know less; if it is open it stays open.
-func (c *Checker) asSeen(op Operation) Operation {
-	at := slices.IndexFunc(c.base, func(other Operation) bool { return other.ID == op.ID })
-	seen := c.base[at]
+// asSeen returns op as the client saw it, of which evidence may know less; if it is open it stays open.
+func asSeen(ops []*Operation, op Operation) Operation {
+	at := slices.IndexFunc(ops, func(other *Operation) bool { return other.ID == op.ID })
+	seen := *ops[at]
 	if op.Outcome != Ok {
 		open(&seen)
 	}

@@ -31,14 +31,14 @@ func text(h *History, op *Operation, core []Operation) string {
 	b.WriteByte('\n')
 	lanes(&b, core)
 
-	var key []Operation
-	for _, other := range h.Operations {
-		if other.Key == op.Key {
-			key = append(key, other)
+	var key []*Operation
+	for i := range h.Operations {
+		if h.Operations[i].Key == op.Key {
+			key = append(key, &h.Operations[i])
 		}
 	}
-	slices.SortFunc(key, func(a, b Operation) int { return byCall(&a, &b) })
-	at := slices.IndexFunc(key, func(other Operation) bool { return other.ID == op.ID })
+	sortByCall(key)
+	at := slices.IndexFunc(key, func(other *Operation) bool { return other.ID == op.ID })
 	fmt.Fprintf(&b, "\naround it on this key (> cannot be placed, * in the core)\n\n")
 	for i := max(0, at-before); i < min(len(key), at+after+1); i++ {
 		mark := byte(' ')
@@ -48,7 +48,7 @@ func text(h *History, op *Operation, core []Operation) string {
 		case slices.ContainsFunc(core, func(other Operation) bool { return other.ID == key[i].ID }):
 			mark = '*'
 		}
-		fmt.Fprintf(&b, "%c %s\n", mark, line(&key[i]))
+		fmt.Fprintf(&b, "%c %s\n", mark, line(key[i]))
 	}
 	fmt.Fprintf(&b, "\n%s\n", sentence(op, key))
 	return b.String()
@@ -154,7 +154,7 @@ func lanes(b *strings.Builder, ops []Operation) {
 }
 
 // sentence says what is wrong, as closely as can be told without proof of more than the core proves.
-func sentence(op *Operation, key []Operation) string {
+func sentence(op *Operation, key []*Operation) string {
 	found := sightOf(op)
 	whole := fmt.Sprintf("Operation %d (%s) returned at %d; no order of the core, each operation at one instant within its interval, gives that answer.",
 		op.ID, describe(op), op.Return)
@@ -163,8 +163,7 @@ func sentence(op *Operation, key []Operation) string {
 	}
 	var failed, late, other int // operations that may have left the value
 	var example int
-	for i := range key {
-		w := &key[i]
+	for _, w := range key {
 		left, known := leaves(w)
 		switch {
 		case w.ID == op.ID || isRead(w) || !known && w.Outcome == Fail:
