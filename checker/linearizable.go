@@ -133,7 +133,7 @@ func (c *Checker) gather(h *History) (completed int) {
 		c.numbers = map[string]int32{}
 	}
 	clear(c.numbers)
-	c.keys, c.number = c.keys[:0], c.number[:0]
+	c.keys, c.number = c.keys[:0], slices.Grow(c.number[:0], len(h.Operations))
 	total := 0
 	for i := range h.Operations {
 		op := &h.Operations[i]

@@ -251,16 +251,24 @@ func show(h *History) (s string) {
 	return s
 }
 
+// histories is how many an oracle test judges: few, or as many as SAROS_ORACLE says.
+func histories(t *testing.T, few int) int {
+	t.Helper()
+	s := os.Getenv("SAROS_ORACLE")
+	if s == "" {
+		return few
+	}
+	n, err := strconv.Atoi(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
 // The verdict of the checker is that of the oracle, over histories of which a good part is valid and a
 // good part not, decided by certificates and by search. SAROS_ORACLE=N asks for N histories.
 func TestOracle(t *testing.T) {
-	n := 20_000
-	if s := os.Getenv("SAROS_ORACLE"); s != "" {
-		var err error
-		if n, err = strconv.Atoi(s); err != nil {
-			t.Fatal(err)
-		}
-	}
+	n := histories(t, 20_000)
 	rng := rand.New(rand.NewPCG(1, uint64(n)))
 	var c Checker
 	valid, certified, invalid, core := 0, 0, 0, 0

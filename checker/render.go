@@ -31,7 +31,13 @@ func text(h *History, op *Operation, core []Operation) string {
 	b.WriteByte('\n')
 	lanes(&b, core)
 
-	var key []*Operation
+	count := 0
+	for i := range h.Operations {
+		if h.Operations[i].Key == op.Key {
+			count++
+		}
+	}
+	key := make([]*Operation, 0, count) // of a million operations, no byte more than needed
 	for i := range h.Operations {
 		if h.Operations[i].Key == op.Key {
 			key = append(key, &h.Operations[i])

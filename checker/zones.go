@@ -292,6 +292,7 @@ func (z *zones) knownAt(at int32) int64 {
 
 // build makes blocks of the zones that happened, from each that is bound to none before.
 func (z *zones) build() {
+	z.blocks = slices.Grow(z.blocks, z.bound)
 	for at := range z.zones {
 		if v := &z.zones[at]; v.stage == happened && v.before < 0 {
 			z.buildFrom(int32(at))

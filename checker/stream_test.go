@@ -1,0 +1,172 @@
+package checker
+
+import (
+	"math/rand/v2"
+	"slices"
+	"testing"
+)
+
+// happening is a call or a return of a history, as a Stream is told of it.
+type happening struct {
+	at       int64
+	id       int
+	returned bool
+}
+
+// happenings lists calls and returns by time, at one instant in any order that puts a call first.
+func happenings(rng *rand.Rand, h *History) (list []happening) {
+	for i := range h.Operations {
+		op := &h.Operations[i]
+		list = append(list, happening{op.Call, i, false})
+		if op.Outcome != Pending {
+			list = append(list, happening{op.Return, i, true})
+		}
+	}
+	rng.Shuffle(len(list), func(i, j int) { list[i], list[j] = list[j], list[i] })
+	slices.SortStableFunc(list, func(a, b happening) int {
+		switch {
+		case a.at != b.at:
+			return int(a.at - b.at)
+		case a.id == b.id && a.returned != b.returned && b.returned:
+			return -1
+		}
+		return 0
+	})
+	for i := range list { // of one operation, at one instant
+		for j := range i {
+			if list[i].id == list[j].id && list[j].returned {
+				list[i], list[j] = list[j], list[i]
+			}
+		}
+	}
+	return list
+}
+
+// tell passes one happening on, to the stream and to the history of what it was told.
+func tell(s *Stream, told *History, op *Operation, e happening) {
+	switch i := e.id; {
+	case !e.returned:
+		s.Invoke(i, op.Kind, op.Arg, op.Call)
+		told.Operations[i] = Operation{ID: i, Session: op.Session, Key: "x", Kind: op.Kind, Old: op.Old, Arg: op.Arg, Call: op.Call}
+	case op.Outcome == Ok:
+		s.Complete(i, op.Return, Response{Result: op.Result, Found: op.Found, Swapped: op.Swapped})
+		told.Operations[i] = *op
+	case op.Outcome == Fail:
+		s.Fail(i, op.Return)
+		told.Operations[i] = *op
+	default:
+		s.Info(i, op.Return)
+		told.Operations[i] = *op
+	}
+}
+
+// register draws a history of one register: puts of unique values and reads, unknown, failed and false
+// ones among them.
+func register(d draw, maxOps int) *History {
+	n := 1 + d(maxOps)
+	h := &History{}
+	var puts []int64
+	for i := range n {
+		call := int64(d(2 * n))
+		op := Operation{ID: i, Session: int32(i), Key: "x", Kind: Put, Arg: int64(10 + i), Outcome: Ok, Call: call, Return: call + int64(d(6))}
+		if d(5) < 3 {
+			op.Kind, op.Arg = Get, 0
+		} else {
+			puts = append(puts, op.Arg)
+		}
+		switch d(10) {
+		case 0, 1:
+			op.Outcome = Info
+		case 2:
+			op.Outcome, op.Return = Pending, 0
+		case 3:
+			if d.one(2) {
+				op.Outcome = Fail
+			}
+		}
+		h.Operations = append(h.Operations, op)
+	}
+	h.answer(d, puts)
+	return h
+}
+
+// answer lets known reads find values, near ones rather than far ones.
+func (h *History) answer(d draw, puts []int64) {
+	for i := range h.Operations {
+		op := &h.Operations[i]
+		if op.Kind != Get || op.Outcome != Ok || len(puts) == 0 {
+			continue
+		}
+		var near []int64
+		for _, w := range h.Operations {
+			if w.Kind == Put && w.Outcome != Fail && w.Call <= op.Return && w.Call+20 > op.Call {
+				near = append(near, w.Arg)
+			}
+		}
+		switch {
+		case len(near) > 0 && d(10) > 0:
+			op.Result, op.Found = near[d(len(near))], true
+		case d(4) == 0:
+			op.Result, op.Found = puts[d(len(puts))], true
+		}
+	}
+}
+
+// After every call and every return the stream says what the oracle says of the history so far: it stops
+// at the first violation, not earlier and not later. On the whole history the zones say the same.
+func TestOracleStream(t *testing.T) {
+	n := histories(t, 15_000)
+	rng := rand.New(rand.NewPCG(21, uint64(n)))
+	var z Checker
+	counts := map[Verdict]int{}
+	for range n {
+		h := register(rng.IntN, 7)
+		told := &History{Operations: make([]Operation, len(h.Operations))}
+		var s Stream
+		for i := range told.Operations {
+			told.Operations[i].Outcome = Fail // not called yet
+		}
+		for _, e := range happenings(rng, h) {
+			tell(&s, told, &h.Operations[e.id], e)
+			got, reason := s.Verdict()
+			want := map[bool]Verdict{true: Valid, false: Invalid}[oracle(told)]
+			if !slices.ContainsFunc(told.Operations, func(op Operation) bool { return op.Outcome == Ok }) {
+				want = Unknown
+			}
+			if got != want {
+				t.Fatalf("at %d: %s %s, the oracle says %s\n%s", e.at, got, reason, want, show(told))
+			}
+			if s.invalid {
+				break
+			}
+		}
+		got, _ := s.Verdict()
+		counts[got]++
+		if r := z.CheckLinearizable(h, Budget{}); r.Verdict != got || r.Verdict == Valid && r.Steps > 0 {
+			t.Fatalf("the stream says %s, zones say %s in %d steps\n%s", got, r.Verdict, r.Steps, show(h))
+		}
+	}
+	t.Logf("%d histories: %v", n, counts)
+	if counts[Valid] < n/10 || counts[Invalid] < n/10 {
+		t.Errorf("the generator is lopsided: %v", counts)
+	}
+}
+
+// What a stream cannot judge it says.
+func TestStreamUnfit(t *testing.T) {
+	for _, kind := range []Kind{CAS, Increment, Delete} {
+		var s Stream
+		s.Invoke(0, Put, 1, 0)
+		s.Complete(0, 1, Response{})
+		s.Invoke(1, kind, 1, 2)
+		if v, reason := s.Verdict(); v != Unknown || reason != ReasonNotApplicable {
+			t.Errorf("%s: %s %s", kind, v, reason)
+		}
+	}
+	var s Stream
+	s.Invoke(0, Put, 1, 0)
+	s.Invoke(1, Put, 1, 0)
+	if v, reason := s.Verdict(); v != Unknown || reason != ReasonNotApplicable {
+		t.Errorf("one value twice: %s %s", v, reason)
+	}
+}

@@ -1,0 +1,166 @@
+package checker
+
+import (
+	"cmp"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"testing"
+)
+
+// registers is a run of a correct store of registers as clients see it: gets, puts and CAS, unique
+// values, no versions. Of 100 replies, lost never come; half of those operations had no effect.
+func registers(operations, keys, sessions, lost int) *History {
+	rng := rand.New(rand.NewPCG(uint64(sessions), uint64(lost)))
+	type slot struct {
+		call, point, ret int64
+		id               int
+		session          int32
+	}
+	slots := make([]slot, operations)
+	clock := make([]int64, sessions)
+	for i := range slots {
+		s := i % sessions
+		call := clock[s] + 1 + rng.Int64N(50)
+		length := 1 + rng.Int64N(400)
+		clock[s] = call + length
+		slots[i] = slot{call: call, point: call + rng.Int64N(length+1), ret: clock[s], session: int32(s)}
+	}
+	h := &History{Operations: make([]Operation, 0, operations)}
+	slices.SortFunc(slots, func(a, b slot) int { return cmp.Or(cmp.Compare(a.call, b.call), cmp.Compare(a.session, b.session)) })
+	names := make([]string, keys)
+	for k := range names {
+		names[k] = fmt.Sprintf("key%d", k)
+	}
+	for i := range slots {
+		s := &slots[i]
+		kind := [...]Kind{Get, Get, Get, Put, Put, CAS}[rng.IntN(6)]
+		s.id = h.Invoke(s.session, kind, names[rng.IntN(keys)], 0, int64(1000+i), s.call)
+	}
+	slices.SortFunc(slots, func(a, b slot) int { return cmp.Or(cmp.Compare(a.point, b.point), cmp.Compare(a.id, b.id)) })
+	store := map[string]state{}
+	for _, s := range slots {
+		op := &h.Operations[s.id]
+		now := store[op.Key]
+		if op.Kind == CAS && now.exists && rng.IntN(3) > 0 {
+			op.Old = now.value
+		}
+		unknown := rng.IntN(100) < lost
+		var res Response
+		after := state{op.Arg, true}
+		switch {
+		case op.Kind == CAS && now == state{op.Old, true}:
+			res.Swapped = true
+		case op.Kind != Put:
+			res.Result, res.Found, after = now.value, now.exists, now
+		}
+		if unknown {
+			h.Info(s.id, s.ret)
+		} else {
+			h.Complete(s.id, s.ret, res)
+		}
+		if !unknown || rng.IntN(2) == 0 {
+			store[op.Key] = after
+		}
+	}
+	return h
+}
+
+// The pipeline beside Porcupine alone, where that ends within reason. ns/op over operations grows by less
+// than log n from 1e4 to 1e6.
+func BenchmarkRegisters(b *testing.B) {
+	for _, bb := range []struct {
+		operations, keys, sessions, lost int
+		stale                            bool
+	}{
+		{1_000, 1, 10, 0, false},
+		{10_000, 1, 10, 0, false},
+		{100_000, 1, 10, 0, false},
+		{1_000_000, 1, 10, 0, false},
+		{1_000_000, 1, 10, 5, false},
+		{1_000_000, 1, 10, 20, false},
+		{1_000_000, 1, 50, 0, false},
+		{1_000_000, 1, 50, 20, false},
+		{1_000_000, 10_000, 50, 20, false},
+		{1_000, 1, 10, 0, true},
+		{10_000, 1, 10, 0, true},
+		{100_000, 1, 10, 20, true},
+		{1_000_000, 1, 10, 20, true},
+		{1_000_000, 1, 50, 20, true},
+		{1_000_000, 10_000, 50, 20, true},
+	} {
+		h := registers(bb.operations, bb.keys, bb.sessions, bb.lost)
+		want := Valid
+		if bb.stale {
+			makeStale(h)
+			want = Invalid
+		}
+		name := fmt.Sprintf("n=%d/keys=%d/clients=%d/unknown=%d%%/%s", bb.operations, bb.keys, bb.sessions, bb.lost, want)
+		b.Run("zones/"+name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				var c Checker // its memory is part of the cost
+				if r := c.CheckLinearizable(h, Budget{}); r.Verdict != want {
+					b.Fatal(r.Verdict, r.Reason, r.Text)
+				}
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(bb.operations), "ns/operation")
+		})
+		if bb.operations <= 10_000 && bb.lost == 0 {
+			b.Run("porcupine/"+name, func(b *testing.B) {
+				var s search
+				for b.Loop() {
+					s.start(never)
+					if got := s.judge(h.Operations); got == legal != (want == Valid) {
+						b.Fatal(got)
+					}
+				}
+				b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(bb.operations), "ns/operation")
+			})
+		}
+	}
+}
+
+// A stream is told a million calls and returns in order.
+func BenchmarkStream(b *testing.B) {
+	for _, sessions := range []int{5, 50} {
+		b.Run(fmt.Sprintf("clients=%d", sessions), func(b *testing.B) {
+			h := registers(1_000_000, 1, sessions, 0)
+			rewriteCAS(h)
+			list := make([]happening, 0, 2*len(h.Operations))
+			for i := range h.Operations {
+				list = append(list, happening{h.Operations[i].Call, i, false}, happening{h.Operations[i].Return, i, true})
+			}
+			slices.SortStableFunc(list, func(x, y happening) int { return cmp.Compare(x.at, y.at) })
+			kept := 0
+			for b.Loop() {
+				var s Stream
+				for _, e := range list {
+					op := &h.Operations[e.id]
+					if !e.returned {
+						s.Invoke(e.id, op.Kind, op.Arg, op.Call)
+					} else {
+						s.Complete(e.id, op.Return, Response{Result: op.Result, Found: op.Found})
+						kept = max(kept, len(s.values))
+					}
+				}
+				if v, _ := s.Verdict(); v != Valid {
+					b.Fatal(v)
+				}
+			}
+			b.ReportMetric(float64(kept), "values")
+		})
+	}
+}
+
+// rewriteCAS makes a put of each CAS that swapped, and a get of each that did not.
+func rewriteCAS(h *History) {
+	for i := range h.Operations {
+		switch op := &h.Operations[i]; {
+		case op.Kind == CAS && op.Swapped:
+			op.Kind, op.Old, op.Swapped = Put, 0, false
+		case op.Kind == CAS:
+			op.Kind, op.Old, op.Arg = Get, 0, 0
+		}
+	}
+}
