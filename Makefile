@@ -10,7 +10,7 @@ BENCH    ?= .
 WORKERS  ?= $(shell nproc 2>/dev/null || echo 2)
 
 .DEFAULT_GOAL := help
-.PHONY: help check format vet lint policy test race bench golden hunt mutants determinism determinism-quick fuzz build clean
+.PHONY: help check format vet lint policy test race bench golden hunt mutants determinism determinism-quick oracle fuzz build clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -54,6 +54,9 @@ determinism: ## same seeds, same hashes on amd64, amd64 -race, 386, arm64, wasm:
 
 determinism-quick: ## the same with 25 seeds and without qemu and node; 20 s, 1 min with a cold build cache
 	SEEDS=25 SEEDS_KV5=5 SAROS_DETERMINISM_SKIP="arm64 wasm" scripts/determinism.sh
+
+oracle: ## the fast checkers against dumb twins, SAROS_ORACLE=1000000 random histories each; 2 min
+	SAROS_ORACLE=$${SAROS_ORACLE:-1000000} $(GO) test ./checker -run Oracle -v -timeout 2h
 
 fuzz: ## every fuzz target in turn, FUZZTIME=10s each
 	FUZZTIME=$(FUZZTIME) scripts/fuzz.sh

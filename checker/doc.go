@@ -5,20 +5,24 @@
 // Concurrent Objects", 1990). It is local: a history is linearizable exactly when the operations on
 // each key are, so keys are judged one at a time, in sorted order.
 //
-//	History ─► per key ─► certificate ─────► Valid
-//	                           │ proves nothing
-//	                           ├─► witness ─────────► confirmed ─┐
-//	                           │ none                            ├─► minimise ─► Invalid: core, text
-//	                           └─► normalise ─► Porcupine ─► illegal
-//	                                                 ├─────► Valid
-//	                                                 └─────► Unknown: out of steps
+//	History ─► per key ─► zones ───► Valid
+//	                        ├──────► evidence ────► confirmed ─┐
+//	                        │ do not apply                     ├─► minimise ─► Invalid: core, text
+//	                        └─► certificate ──────► Valid      │
+//	                                 │ proves nothing          │
+//	                                 └─► normalise ─► Porcupine ─► illegal
+//	                                                        ├────► Valid
+//	                                                        └────► Unknown: out of steps
 //
-// A certificate is an order that somebody claims (here: the log index each reply carried), replayed
-// against the sequential specification; an order that replays is a proof whoever supplied it, one that
-// does not proves nothing. A witness is a handful of operations on two values whose times contradict
-// each other, found by sorting. Normalising resolves operations of unknown outcome without search where
-// that loses nothing. Porcupine (A. Athalye) confirms witnesses and searches for the rest, with the
-// algorithm of Wing and Gong as refined by G. Lowe.
+// Zones are the values of a register, each with its writer and its readers; where values are unique their
+// intervals decide, in O(n log n), and a contradiction is a handful of operations. They do not apply to
+// increments, to values written twice, and to deletes that somebody may have seen. A certificate is an
+// order that somebody claims (here: the log index each reply carried), replayed against the sequential
+// specification; an order that replays is a proof whoever supplied it, one that does not proves nothing.
+// Normalising resolves operations of unknown outcome without search where that loses nothing. Porcupine
+// (A. Athalye) confirms evidence and searches for the rest, with the algorithm of Wing and Gong as
+// refined by G. Lowe. (On a key with increments or deletes the certificate goes before the zones, which
+// are then rarely needed.) Stream is the zones of one register while it runs.
 //
 // The world it assumes: sequential clients (sessions), one open operation each; virtual time in integer
 // nanoseconds; closed intervals, so that operations which touch at one instant are concurrent; keys

@@ -27,6 +27,7 @@ import (
 // What it says is for the caller to act on; CheckLinearizable of the History so far says why.
 type Stream struct {
 	now       int64
+	horizon   int64
 	open      map[int]streamOp
 	calls     []streamCall // of open operations, by time; a closed one leaves when it comes first
 	values    map[int64]*streamZone
@@ -71,7 +72,7 @@ type streamTop struct {
 func (s *Stream) Invoke(id int, kind Kind, arg int64, at int64) {
 	if s.open == nil {
 		s.open, s.values = map[int]streamOp{}, map[int64]*streamZone{}
-		s.now, s.earliest, s.missing = at, never, math.MinInt64
+		s.now, s.horizon, s.earliest, s.missing = at, at, never, math.MinInt64
 		s.top = [2]streamTop{{s: math.MinInt64}, {s: math.MinInt64}}
 	}
 	s.advance(at)
@@ -241,6 +242,10 @@ func (s *Stream) settle() {
 	if len(s.calls) > 0 {
 		horizon = s.calls[0].at
 	}
+	if horizon == s.horizon {
+		return
+	}
+	s.horizon = horizon
 	moved := false
 	keep := s.unsettled[:0]
 	for _, z := range s.unsettled {

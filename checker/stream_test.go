@@ -47,7 +47,7 @@ func tell(s *Stream, told *History, op *Operation, e happening) {
 	switch i := e.id; {
 	case !e.returned:
 		s.Invoke(i, op.Kind, op.Arg, op.Call)
-		told.Operations[i] = Operation{ID: i, Session: op.Session, Key: "x", Kind: op.Kind, Old: op.Old, Arg: op.Arg, Call: op.Call}
+		told.Operations[i] = Operation{ID: i, Session: op.Session, Key: op.Key, Kind: op.Kind, Old: op.Old, Arg: op.Arg, Call: op.Call}
 	case op.Outcome == Ok:
 		s.Complete(i, op.Return, Response{Result: op.Result, Found: op.Found, Swapped: op.Swapped})
 		told.Operations[i] = *op
@@ -148,6 +148,62 @@ func TestOracleStream(t *testing.T) {
 	}
 	t.Logf("%d histories: %v", n, counts)
 	if counts[Valid] < n/10 || counts[Invalid] < n/10 {
+		t.Errorf("the generator is lopsided: %v", counts)
+	}
+}
+
+// Runs long enough for the stream to forget: it stops where the history so far has become illegal, by the
+// zones, and one happening earlier it had not; and it forgets.
+func TestStreamForgets(t *testing.T) {
+	rng := rand.New(rand.NewPCG(23, 24))
+	var z zones
+	judge := func(told *History) answer {
+		var c Checker
+		c.gather(told)
+		got, _ := z.decide(c.keys[0].operations)
+		return got
+	}
+	counts := map[Verdict]int{}
+	for range 300 {
+		h := registers(100+rng.IntN(200), 1, 1+rng.IntN(6), 10*rng.IntN(3))
+		rewriteCAS(h)
+		for range rng.IntN(3) {
+			op, other := &h.Operations[rng.IntN(len(h.Operations))], &h.Operations[rng.IntN(len(h.Operations))]
+			if op.Kind == Get && op.Outcome == Ok && other.Kind == Put {
+				op.Result, op.Found = other.Arg, true
+			}
+		}
+		told, before := &History{Operations: make([]Operation, len(h.Operations))}, &History{}
+		for i := range told.Operations {
+			told.Operations[i].Outcome = Fail
+		}
+		var s Stream
+		unseen := 0
+		for _, e := range happenings(rng, h) {
+			before.Operations = append(before.Operations[:0], told.Operations...)
+			op := &h.Operations[e.id]
+			tell(&s, told, op, e)
+			if e.returned && op.Kind == Put && op.Outcome == Info {
+				unseen++
+			}
+			if len(s.values) > 40+unseen {
+				t.Fatalf("%d values remembered", len(s.values))
+			}
+			if v, _ := s.Verdict(); v != Invalid {
+				continue
+			}
+			if judge(told) != illegal || judge(before) != legal {
+				t.Fatalf("stopped at %d of operation %d: %d, before it %d\n%s", e.at, e.id, judge(told), judge(before), show(told))
+			}
+			break
+		}
+		got, reason := s.Verdict()
+		if got == Valid && judge(h) != legal || got == Unknown {
+			t.Fatalf("%s %s\n%s", got, reason, show(h))
+		}
+		counts[got]++
+	}
+	if counts[Valid] < 30 || counts[Invalid] < 30 {
 		t.Errorf("the generator is lopsided: %v", counts)
 	}
 }

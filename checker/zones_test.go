@@ -122,6 +122,19 @@ func TestZonesChains(t *testing.T) {
 	}
 }
 
+// The columns are kept: a second history of the same size makes no garbage.
+func TestZonesAllocateNothing(t *testing.T) {
+	var c Checker
+	h := registers(20_000, 3, 10, 10)
+	if n := testing.AllocsPerRun(3, func() {
+		if r := c.CheckLinearizable(h, Budget{}); r.Verdict != Valid || r.Steps != 0 {
+			t.Fatalf("%s after %d steps\n%s", r.Verdict, r.Steps, r.Text)
+		}
+	}); n > 0 {
+		t.Errorf("%v allocations", n)
+	}
+}
+
 // What is sorted by radix is what is sorted by comparison, with equal and negative times.
 func TestSortBlocks(t *testing.T) {
 	rng := rand.New(rand.NewPCG(35, 36))
