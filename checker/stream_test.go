@@ -208,6 +208,21 @@ func TestStreamForgets(t *testing.T) {
 	}
 }
 
+// A value found when its put fails may be put again at this instant, and not later.
+func TestStreamPutAgain(t *testing.T) {
+	for at, want := range map[int64]Verdict{10: Valid, 11: Invalid} {
+		var s Stream
+		s.Invoke(0, Put, 1, 0)
+		s.Invoke(1, Get, 0, 0)
+		s.Complete(1, 10, Response{Result: 1, Found: true})
+		s.Fail(0, 10)
+		s.Invoke(2, Put, 1, at)
+		if v, _ := s.Verdict(); v != want {
+			t.Errorf("put at %d: %s, want %s", at, v, want)
+		}
+	}
+}
+
 // What a stream cannot judge it says.
 func TestStreamUnfit(t *testing.T) {
 	for _, kind := range []Kind{CAS, Increment, Delete} {

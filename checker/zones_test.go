@@ -122,6 +122,20 @@ func TestZonesChains(t *testing.T) {
 	}
 }
 
+// A CAS from a value to itself writes nothing, so the value stays unique.
+func TestZonesSwapToItself(t *testing.T) {
+	h := history(put(0, 1, 1), swap(2, 3, 1, 1), info(swap(2, 3, 1, 1)), get(4, 5, 1))
+	if r := CheckLinearizable(h, Budget{}); r.Verdict != Valid || r.Steps != 0 {
+		t.Errorf("%s in %d steps", r.Verdict, r.Steps)
+	}
+	var z zones
+	var c Checker
+	c.gather(h)
+	if got, _ := z.decide(c.keys[0].operations); got != legal {
+		t.Errorf("answer %d", got)
+	}
+}
+
 // The columns are kept: a second history of the same size makes no garbage.
 func TestZonesAllocateNothing(t *testing.T) {
 	var c Checker
