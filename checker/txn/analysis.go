@@ -154,6 +154,12 @@ func (a *analysis) readLists() {
 		if a.elements(rd); a.found == nil {
 			a.invalid("incompatible-order", fmt.Sprintf("T%d read %s = %v, T%d read %v: neither begins with the other",
 				rd.txn, a.keys[rd.key], list, a.reads[l].txn, whole), rd.key, rd.txn, a.reads[l].txn)
+			at := 0
+			for list[at] == whole[at] {
+				at++
+			}
+			e, f := element{rd.key, list[at]}, element{rd.key, whole[at]}
+			a.found.Core = sortedIDs([]int32{rd.txn, a.reads[l].txn, a.writes[a.writer[e]].txn, a.writes[a.writer[f]].txn})
 		}
 	}
 }
@@ -301,10 +307,15 @@ func (a *analysis) readOwn() {
 			for i := range own {
 				seen := own[i].position != 0 && own[i].position <= rd.position
 				if own[i].key == rd.key && seen != (own[i].op < rd.op) {
-					a.invalid("internal", fmt.Sprintf("T%d read %s, and what it saw is not what it had itself written (%d) by then", t, a.keys[rd.key], own[i].value), rd.key, t, t)
-					if l := a.longest[rd.key]; l >= 0 {
-						a.found.Core = sortedIDs([]int32{t, a.reads[l].txn})
+					core := []int32{t}
+					if rd.position > 0 {
+						core = append(core, a.writes[a.versions[rd.key][rd.position-1]].txn)
 					}
+					if l := a.longest[rd.key]; l >= 0 {
+						core = append(core, a.reads[l].txn)
+					}
+					a.invalid("internal", fmt.Sprintf("T%d read %s, and what it saw is not what it had itself written (%d) by then", t, a.keys[rd.key], own[i].value), rd.key, t, t)
+					a.found.Core = sortedIDs(core)
 					return
 				}
 			}

@@ -298,6 +298,9 @@ func (a *analysis) report(path []int32, name string) Report {
 		if a.kind[first] == rw {
 			count++
 		}
+		if a.kind[first] == rw {
+			core = append(core, a.replaced(from, a.key[first], a.to[e])...)
+		}
 		if k := a.key[first]; k >= 0 && a.kind[first] != rt && a.longest[k] >= 0 {
 			core = append(core, a.reads[a.longest[k]].txn)
 		}
@@ -308,6 +311,23 @@ func (a *analysis) report(path []int32, name string) Report {
 	}
 	r.Form = form(r.Cycle)
 	return r
+}
+
+// replaced is who wrote the register that reader saw and overwriter replaced: without it there is no read.
+func (a *analysis) replaced(reader, key, overwriter int32) []int32 {
+	from, _ := slices.BinarySearchFunc(a.reads, reader, func(rd read, t int32) int { return cmp.Compare(rd.txn, t) })
+	for _, rd := range a.reads[from:] {
+		if rd.txn != reader {
+			break
+		}
+		order := a.versions[key]
+		if rd.key == key && rd.position > 0 && int(rd.position) < len(order) && a.writes[order[rd.position]].txn == overwriter {
+			if w := &a.writes[order[rd.position-1]]; a.op(w.txn, w.op).Kind == Write {
+				return []int32{w.txn}
+			}
+		}
+	}
+	return nil
 }
 
 func (a *analysis) tell(from, to, key int32, kind uint8) Edge {

@@ -144,7 +144,6 @@ func (op *Operation) validate(outcome checker.Outcome) error {
 	return nil
 }
 
-
 type jsonTransaction struct {
 	ID         int             `json:"id"`
 	Session    int32           `json:"session"`
