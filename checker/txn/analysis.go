@@ -11,7 +11,8 @@ import (
 // write is one append or write, of whatever outcome.
 type write struct {
 	txn, op, key int32
-	last         bool // the last of its transaction on its key
+	reader       int32 // the first found to have read it, or -1
+	last         bool  // the last of its transaction on its key
 	position     int32
 	version      uint64
 	value        int64
@@ -90,7 +91,7 @@ func (a *analysis) gather() {
 				continue
 			}
 			w := int32(len(a.writes))
-			a.writes = append(a.writes, write{txn: int32(t), op: int32(i), key: k, last: true, version: op.Version, value: op.Value})
+			a.writes = append(a.writes, write{txn: int32(t), op: int32(i), key: k, reader: -1, last: true, version: op.Version, value: op.Value})
 			if before, again := lastOf[k]; again {
 				a.writes[before].last = false
 			}
@@ -199,7 +200,32 @@ func (a *analysis) source(rd *read, value int64) int32 {
 		return -1
 	}
 	a.observed[t] = true
+	if a.writes[w].reader < 0 {
+		a.writes[w].reader = rd.txn
+	}
 	return w
+}
+
+// witnessed adds to a core, for each transaction of unknown outcome, who read its writes: that it
+// committed, and which versions it wrote, is known from them alone.
+func (a *analysis) witnessed(core []int) []int {
+	all := slices.Clone(core)
+	for _, t := range core {
+		if a.h.Transactions[t].Outcome == checker.Ok {
+			continue
+		}
+		from, _ := slices.BinarySearchFunc(a.writes, int32(t), func(w write, t int32) int { return cmp.Compare(w.txn, t) })
+		for _, w := range a.writes[from:] {
+			if w.txn != int32(t) {
+				break
+			}
+			if w.reader >= 0 {
+				all = append(all, int(w.reader))
+			}
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
 }
 
 // readRegisters learns the versions of unknown writes from who read them.

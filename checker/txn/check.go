@@ -65,6 +65,7 @@ func Check(h *History, level Level) (Report, error) {
 	r := a.judge(level)
 	r.Coverage = a.coverage
 	if r.Verdict == checker.Invalid {
+		r.Core = a.witnessed(r.Core)
 		r.Text = text(h, level, &r)
 	}
 	return r, nil

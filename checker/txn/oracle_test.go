@@ -215,7 +215,7 @@ func random(r *rand.Rand, registers bool, most int) *History {
 		t.Call = max(0, now-int64(r.IntN(4)))
 		t.Return = now + int64(r.IntN(4))
 		d := states[len(states)-1].clone()
-		if r.IntN(8) == 0 {
+		if r.IntN(2) == 0 {
 			d = states[r.IntN(len(states))].clone()
 		}
 		after := states[len(states)-1].clone()
@@ -257,12 +257,12 @@ func random(r *rand.Rand, registers bool, most int) *History {
 			}
 			t.Operations = append(t.Operations, op)
 		}
-		if t.Outcome == checker.Ok || t.Outcome == checker.Info && r.IntN(2) == 0 || r.IntN(30) == 0 {
+		if t.Outcome == checker.Ok || t.Outcome == checker.Info && r.IntN(2) == 0 || r.IntN(8) == 0 {
 			states = append(states, after)
 		}
 		h.Transactions = append(h.Transactions, t)
 	}
-	if r.IntN(3) == 0 {
+	if r.IntN(4) > 0 {
 		edit(r, h)
 	}
 	return h
