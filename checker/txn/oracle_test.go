@@ -86,6 +86,7 @@ func oracle(h *History, level Level) bool {
 		case ReadCommitted:
 			ok = committedOrder(all, nil, nil)
 		case SnapshotIsolation:
+			all = withVersions(all)
 			ok = snapshots(all, make([]database, len(all)), make([]int, len(all)), database{}, map[string]int{}, 1)
 		default:
 			ok = serial(all, database{}, level == StrictSerializable)
@@ -95,6 +96,30 @@ func oracle(h *History, level Level) bool {
 		}
 	}
 	return false
+}
+
+// withVersions copies to unknown writes the version that some reader saw their value at.
+func withVersions(all []*Transaction) []*Transaction {
+	known := map[string]uint64{}
+	for _, t := range all {
+		for _, op := range t.Operations {
+			if op.Kind == ReadRegister && op.Version != 0 {
+				known[fmt.Sprint(op.Key, op.Value)] = op.Version
+			}
+		}
+	}
+	var copies []*Transaction
+	for _, t := range all {
+		u := *t
+		u.Operations = slices.Clone(t.Operations)
+		for i := range u.Operations {
+			if op := &u.Operations[i]; op.Kind == Write && op.Version == 0 {
+				op.Version = known[fmt.Sprint(op.Key, op.Value)]
+			}
+		}
+		copies = append(copies, &u)
+	}
+	return copies
 }
 
 func serial(left []*Transaction, d database, strict bool) bool {
@@ -203,9 +228,9 @@ func readsCommitted(t *Transaction, done []*Transaction) bool {
 	return true
 }
 
-// random is a history of a store that sometimes runs a transaction on an old state, and then perhaps
-// edited once.
-func random(r *rand.Rand, registers bool, most int) *History {
+// random is a history of a store that sometimes runs a transaction on an old state, and then edited
+// at most so many times.
+func random(r *rand.Rand, registers bool, most, edits int) *History {
 	h := &History{}
 	states := []database{{}}
 	version, now := uint64(0), int64(0)
@@ -262,7 +287,7 @@ func random(r *rand.Rand, registers bool, most int) *History {
 		}
 		h.Transactions = append(h.Transactions, t)
 	}
-	if r.IntN(4) > 0 {
+	for range r.IntN(edits + 1) {
 		edit(r, h)
 	}
 	return h
@@ -304,15 +329,18 @@ func TestOracle(t *testing.T) {
 			if registers && level == ReadCommitted {
 				continue // the oracle of read committed knows lists only
 			}
-			most, histories := 6, budget(t, 3000)
-			if level == SnapshotIsolation {
+			most, edits, histories := 6, 2, budget(t, 3000)
+			switch level {
+			case ReadCommitted:
+				edits = 8
+			case SnapshotIsolation:
 				most = 5
 			}
 			t.Run(fmt.Sprintf("%s/registers=%v", level, registers), func(t *testing.T) {
 				r := rand.New(rand.NewPCG(uint64(level), 7))
 				invalid, undecided := 0, 0
 				for range histories {
-					h := random(r, registers, most)
+					h := random(r, registers, most, edits)
 					report, err := Check(h, level)
 					if err != nil {
 						t.Fatal(err)
