@@ -89,7 +89,27 @@ func (a *analysis) judge(level Level) Report {
 		a.realTime()
 	}
 	a.index()
-	return a.cycles(level)
+	r := a.cycles(level)
+	if r.Verdict == checker.Valid {
+		if loose := a.withoutVersion(); len(loose) > 0 {
+			return Report{Reason: checker.ReasonNotApplicable, Core: loose,
+				Text: fmt.Sprintf("transactions %v have an outcome that was inferred from a read, and a write whose version nobody read\n", loose)}
+		}
+	}
+	return r
+}
+
+// withoutVersion lists the committed transactions with a write to a register that has no place in the
+// version order. A cycle is one without them; no cycle proves nothing.
+func (a *analysis) withoutVersion() []int {
+	var loose []int32
+	for i := range a.writes {
+		w := &a.writes[i]
+		if a.op(w.txn, w.op).Kind == Write && w.version == 0 && a.committed(w.txn) {
+			loose = append(loose, w.txn)
+		}
+	}
+	return sortedIDs(loose)
 }
 
 func (a *analysis) cycles(level Level) Report {
