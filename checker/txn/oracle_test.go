@@ -334,7 +334,7 @@ func TestOracle(t *testing.T) {
 			case ReadCommitted:
 				edits = 8
 			case SnapshotIsolation:
-				most = 5
+				most, edits, histories = 5, 4, budget(t, 1500)
 			}
 			t.Run(fmt.Sprintf("%s/registers=%v", level, registers), func(t *testing.T) {
 				r := rand.New(rand.NewPCG(uint64(level), 7))
