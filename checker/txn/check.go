@@ -1,0 +1,172 @@
+package txn
+
+import (
+	"fmt"
+
+	"github.com/saros-sim/saros/checker"
+)
+
+// Level is an isolation level, weakest first.
+type Level uint8
+
+const (
+	ReadCommitted Level = iota
+	SnapshotIsolation
+	Serializable
+	StrictSerializable
+)
+
+//saros:constant names
+var levelNames = [...]string{"read-committed", "snapshot-isolation", "serializable", "strict-serializable"}
+
+func (l Level) String() string {
+	if int(l) < len(levelNames) {
+		return levelNames[l]
+	}
+	return fmt.Sprintf("level(%d)", uint8(l))
+}
+
+// Edge is a dependency between two transactions, and the sentence that shows it.
+type Edge struct {
+	From, To int
+	Kind     string // "ww", "wr", "rw" or "realtime"
+	Key      string
+	Why      string
+}
+
+// Coverage counts what a history put to the test.
+type Coverage struct {
+	Committed, Aborted, Unknown int // by outcome as the clients saw it
+	AntiDependencies            int // rw edges of the graph
+	MultiKey                    int // committed transactions on two keys or more
+}
+
+// Report is a verdict and its grounds. Anomaly, Form, Core and Cycle are empty unless it is Invalid.
+type Report struct {
+	Verdict  checker.Verdict
+	Reason   string // of Unknown
+	Anomaly  string // Adya's name, or that of a direct check
+	Form     string // the common name of the cycle's shape, if it has one: "lost-update", "stale-read" …
+	Core     []int  // IDs that contradict each other; of not_applicable: the offenders
+	Cycle    []Edge
+	Text     string
+	Coverage Coverage
+}
+
+// Check judges h at a level. A malformed history is an error, never a verdict.
+func Check(h *History, level Level) (Report, error) {
+	if err := h.Validate(); err != nil {
+		return Report{}, err
+	}
+	if level > StrictSerializable {
+		return Report{}, fmt.Errorf("txn: unknown %s", level)
+	}
+	a := &analysis{h: h}
+	r := a.judge(level)
+	r.Coverage = a.coverage
+	if r.Verdict == checker.Invalid {
+		r.Core = a.witnessed(r.Core)
+		r.Text = text(h, level, &r)
+	}
+	return r, nil
+}
+
+func (a *analysis) judge(level Level) Report {
+	a.gather()
+	switch {
+	case a.found != nil:
+		return *a.found
+	case a.coverage.Committed == 0:
+		return Report{Reason: checker.ReasonVacuous, Text: "no transaction committed\n"}
+	}
+	for _, step := range []func(){a.readLists, a.readRegisters, a.orderVersions, a.readOwn} {
+		if step(); a.found != nil {
+			return *a.found
+		}
+	}
+	a.dependencies()
+	if level == StrictSerializable {
+		a.realTime()
+	}
+	a.index()
+	r := a.cycles(level)
+	if r.Verdict == checker.Valid {
+		if loose := a.withoutVersion(); len(loose) > 0 {
+			return Report{Reason: checker.ReasonNotApplicable, Core: loose,
+				Text: fmt.Sprintf("transactions %v have an outcome that was inferred from a read, and a write whose version nobody read\n", loose)}
+		}
+	}
+	return r
+}
+
+// withoutVersion lists the committed transactions with a write to a register that has no place in the
+// version order. A cycle is one without them; no cycle proves nothing.
+func (a *analysis) withoutVersion() []int {
+	var loose []int32
+	for i := range a.writes {
+		w := &a.writes[i]
+		if a.op(w.txn, w.op).Kind == Write && w.version == 0 && a.committed(w.txn) {
+			loose = append(loose, w.txn)
+		}
+	}
+	return sortedIDs(loose)
+}
+
+func (a *analysis) cycles(level Level) Report {
+	full := []search{{ww | wr, false}, {ww | wr | rw, true}, {ww | wr | rw, false}, {ww | wr | rw | rt, false}}[level]
+	whole := a.cycle(full)
+	if level == SnapshotIsolation && whole == nil {
+		return a.snapshotWithoutCycle()
+	}
+	if whole == nil {
+		return Report{Verdict: checker.Valid}
+	}
+	names := []struct {
+		search
+		name string
+	}{{search{ww, false}, "G0"}, {search{ww | wr, false}, "G1c"}, {search{ww | wr | rw, true}, "G-nonadjacent"}, {search{ww | wr | rw, false}, "G2-item"}}
+	for _, time := range []uint8{0, rt} {
+		for _, n := range names {
+			n.mask |= time
+			if n.mask&^full.mask != 0 || full.doubled && n.mask&rw != 0 && !n.doubled {
+				continue
+			}
+			path := a.cycle(n.search)
+			if path == nil {
+				continue
+			}
+			r := a.report(path, n.name)
+			if time == rt {
+				r.Anomaly += "-realtime"
+			}
+			return r
+		}
+	}
+	panic("txn: a cycle that has no name")
+}
+
+// snapshotWithoutCycle: a serializable history is a snapshot one too; another depends on the order of
+// the appends that nobody read, if a key has several.
+func (a *analysis) snapshotWithoutCycle() Report {
+	if a.lost != nil {
+		return *a.lost
+	}
+	if a.cycle(search{ww | wr | rw, false}) == nil {
+		return Report{Verdict: checker.Valid}
+	}
+	for k := range a.keys {
+		if u := a.unread[k]; len(u) > 1 {
+			return Report{Reason: checker.ReasonNotApplicable, Core: u2ids(u),
+				Text: fmt.Sprintf("key %q: the order of appends that nobody read would decide (transactions %v)\n", a.keys[k], u)}
+		}
+	}
+	return Report{Verdict: checker.Valid}
+}
+
+func u2ids(u []int32) []int {
+	ids := make([]int, len(u))
+	for i := range u {
+		ids[i] = int(u[i])
+	}
+	return ids
+}
