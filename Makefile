@@ -10,7 +10,7 @@ BENCH    ?= .
 WORKERS  ?= $(shell nproc 2>/dev/null || echo 2)
 
 .DEFAULT_GOAL := help
-.PHONY: help check format vet lint policy test race bench golden hunt mutants determinism determinism-quick fuzz build clean
+.PHONY: help check format vet lint policy test race bench golden hunt mutants determinism determinism-quick fuzz etcd-histories build clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -57,6 +57,9 @@ determinism-quick: ## the same with 25 seeds and without qemu and node; 20 s, 1 
 
 fuzz: ## every fuzz target in turn, FUZZTIME=10s each
 	FUZZTIME=$(FUZZTIME) scripts/fuzz.sh
+
+etcd-histories: ## the public Jepsen histories of etcd, judged as published; needs the module proxy; 10 s
+	cd checker/histories/etcdtest && $(GO) vet ./... && $(GO) test ./...
 
 build: ## bin/saros; 10 s
 	$(GO) build -trimpath -o bin/saros ./cmd/saros
