@@ -16,7 +16,18 @@ func (m *meter) start(allowance int64) { m.allowance, m.steps, m.spent = allowan
 // Porcupine would search several at once, each in a goroutine of its own, and the order in which they
 // count steps would not be ours.
 func (m *meter) ask(model porcupine.Model, input []porcupine.Operation) answer {
-	step, memory := model.Step, int64(len(input)/1024)
+	switch {
+	case porcupine.CheckOperations(m.metered(model, len(input)), input):
+		return legal // an order it found is a proof, even one found with the last step
+	case m.spent:
+		return undecided
+	}
+	return illegal
+}
+
+// metered is model with its steps counted, for n operations.
+func (m *meter) metered(model porcupine.Model, n int) porcupine.Model {
+	step, memory := model.Step, int64(n/1024)
 	model.Step = func(st, in, out any) (bool, any) {
 		if m.steps >= m.allowance {
 			m.spent = true // refusing every step ends the search soon
@@ -29,11 +40,5 @@ func (m *meter) ask(model porcupine.Model, input []porcupine.Operation) answer {
 		}
 		return agrees, after
 	}
-	switch {
-	case porcupine.CheckOperations(model, input):
-		return legal // an order it found is a proof, even one found with the last step
-	case m.spent:
-		return undecided
-	}
-	return illegal
+	return model
 }

@@ -370,6 +370,11 @@ func (l *Log) CheckRegister(b checker.Budget) checker.Report {
 	return searched
 }
 
+// RegisterHTML draws the core of an invalid report of CheckRegister.
+func (l *Log) RegisterHTML(w io.Writer, r checker.Report) error {
+	return checker.RegisterModel().WriteHTML(w, l.Calls, r)
+}
+
 func (l *Log) history() (h *checker.History, refused bool) {
 	h = &checker.History{Operations: make([]checker.Operation, len(l.Calls))}
 	kinds := map[checker.Verb]checker.Kind{checker.Read: checker.Get, checker.Write: checker.Put, checker.Swap: checker.CAS}

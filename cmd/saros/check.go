@@ -21,22 +21,30 @@ type model struct {
 	name  string
 	saros func(*checker.History, checker.Budget) checker.Report // nil: saros/history/v1 has no such operations
 	log   func(*histories.Log, checker.Budget) checker.Report
+	html  func(io.Writer, *histories.Log, checker.Report) error
 	verbs []checker.Verb // that log understands
+}
+
+// judge is a history that has been read, and how to judge it.
+type judge struct {
+	counts scenarios.Counts
+	check  func(checker.Budget) checker.Report
+	html   func(io.Writer, checker.Report) error // the core of an invalid report
 }
 
 // models are all of them; the first is the default.
 //
 //saros:constant table
 var models = []model{
-	{"kv", checker.CheckLinearizable, (*histories.Log).CheckRegister, registerVerbs},
-	{"register", checker.CheckLinearizable, (*histories.Log).CheckRegister, registerVerbs},
-	{"counter", nil, searched(checker.CounterModel().Check), []checker.Verb{checker.Read, checker.Add}},
-	{"queue", nil, searched(checker.QueueModel().Check), elementVerbs},
-	{"stack", nil, searched(checker.StackModel().Check), elementVerbs},
-	{"priority-queue", nil, searched(checker.PriorityQueueModel().Check), elementVerbs},
-	{"set", nil, searched(checker.SetModel().Check), []checker.Verb{checker.Read, checker.Add, checker.Remove}},
-	{"lock", nil, searched(checker.LockModel().Check), []checker.Verb{checker.Acquire, checker.Release}},
-	{"text", nil, searched(checker.TextModel().Check), []checker.Verb{checker.Read, checker.Write, checker.Append}},
+	{"kv", checker.CheckLinearizable, (*histories.Log).CheckRegister, registerHTML, registerVerbs},
+	{"register", checker.CheckLinearizable, (*histories.Log).CheckRegister, registerHTML, registerVerbs},
+	searched(checker.CounterModel(), []checker.Verb{checker.Read, checker.Add}),
+	searched(checker.QueueModel(), elementVerbs),
+	searched(checker.StackModel(), elementVerbs),
+	searched(checker.PriorityQueueModel(), elementVerbs),
+	searched(checker.SetModel(), []checker.Verb{checker.Read, checker.Add, checker.Remove}),
+	searched(checker.LockModel(), []checker.Verb{checker.Acquire, checker.Release}),
+	searched(checker.TextModel(), []checker.Verb{checker.Read, checker.Write, checker.Append}),
 }
 
 //saros:constant tables
@@ -46,10 +54,17 @@ var (
 	formats       = []string{"saros", "jepsen", "porcupine"}
 )
 
-// searched is the check of a history by a model that is judged by search.
-func searched(check func([]checker.Call[checker.Input, checker.Output], checker.Budget) checker.Report) func(*histories.Log, checker.Budget) checker.Report {
-	return func(l *histories.Log, b checker.Budget) checker.Report { return check(l.Calls, b) }
+// searched is a model that is judged by search.
+func searched[S any](m *checker.Model[S, checker.Input, checker.Output], verbs []checker.Verb) model {
+	return model{
+		name:  m.Name,
+		log:   func(l *histories.Log, b checker.Budget) checker.Report { return m.Check(l.Calls, b) },
+		html:  func(w io.Writer, l *histories.Log, r checker.Report) error { return m.WriteHTML(w, l.Calls, r) },
+		verbs: verbs,
+	}
 }
+
+func registerHTML(w io.Writer, l *histories.Log, r checker.Report) error { return l.RegisterHTML(w, r) }
 
 func modelNames() (names []string) {
 	for _, m := range models {
@@ -78,6 +93,7 @@ type checkResult struct {
 // checkFlags are the flags of check.
 type checkFlags struct {
 	format, model string
+	html          string
 	budget        int64
 	progress      bool
 }
@@ -106,6 +122,7 @@ or take), set (add, remove, read), lock (acquire, release), text (put, append, g
 	cmd.Flags().StringVar(&f.format, "format", "", "the `FORMAT` of the history: saros, jepsen or porcupine; by its first character if not given")
 	cmd.Flags().StringVar(&f.model, "model", models[0].name, "what the history is a history of, `MODEL`")
 	cmd.Flags().Int64Var(&f.budget, "budget", checker.DefaultSteps, "steps of search an object may take, `N`; then it is unknown")
+	cmd.Flags().StringVar(&f.html, "html", "", "write the core of a violation to `FILE`, drawn by Porcupine, for a browser")
 	cmd.Flags().BoolVar(&f.progress, "progress", false, "show progress on stderr even if it is no terminal")
 	cmd.RegisterFlagCompletionFunc("format", words(formats))
 	cmd.RegisterFlagCompletionFunc("model", words(modelNames()))
@@ -136,16 +153,25 @@ func (a *app) check(file string, f checkFlags) error {
 	progress.show("reading " + file)
 	in := bufio.NewReader(source)
 	format := cmp.Or(f.format, formatOf(in))
-	counts, judge, err := load(in, format, models[at])
+	j, err := load(in, format, models[at])
 	if err != nil {
 		return badf("%s: %w", file, err)
 	}
-	progress.show(fmt.Sprintf("judging %s by model %s", operationsText(counts), f.model))
-	report := judge(checker.Budget{Steps: f.budget})
+	progress.show(fmt.Sprintf("judging %s by model %s", operationsText(j.counts), f.model))
+	report := j.check(checker.Budget{Steps: f.budget})
 	progress.clear()
+	if f.html != "" && report.Verdict == checker.Invalid {
+		var page bytes.Buffer
+		if err := j.html(&page, report); err != nil {
+			return bad(err)
+		}
+		if err := os.WriteFile(f.html, page.Bytes(), 0o644); err != nil {
+			return bad(err)
+		}
+	}
 	if a.json {
 		a.emit(checkResult{"saros/check/v1", file, format, f.model, report.Verdict.String(), report.Reason, report.Class, report.Key,
-			report.Op, append([]int{}, report.Core...), report.Text, report.Steps, operationsResult(counts)})
+			report.Op, append([]int{}, report.Core...), report.Text, report.Steps, operationsResult(j.counts)})
 		return status(codeOf(report.Verdict))
 	}
 	switch report.Verdict {
@@ -156,7 +182,7 @@ func (a *app) check(file string, f checkFlags) error {
 	default:
 		a.print("%s: unknown: %s\n", safe(file), reasonText(report.Reason))
 	}
-	a.print("  operations  %s\n", operationsText(counts))
+	a.print("  operations  %s\n", operationsText(j.counts))
 	if report.Text != "" {
 		a.print("\n%s", indent(report.Text, "  "))
 	}
@@ -178,37 +204,40 @@ func formatOf(in *bufio.Reader) string {
 	return "jepsen"
 }
 
-// load reads a history and returns what will judge it.
-func load(in io.Reader, format string, m model) (scenarios.Counts, func(checker.Budget) checker.Report, error) {
-	var counts scenarios.Counts
+// load reads a history and says how to judge it.
+func load(in io.Reader, format string, m model) (j judge, err error) {
 	if format == "saros" {
 		if m.saros == nil {
-			return counts, nil, fmt.Errorf("saros/history/v1 has no operations of model %s", m.name)
+			return j, fmt.Errorf("saros/history/v1 has no operations of model %s", m.name)
 		}
 		h, err := checker.ReadHistory(in)
 		if err != nil {
-			return counts, nil, err
+			return j, err
 		}
 		for i := range h.Operations {
-			tally(&counts, h.Operations[i].Outcome)
+			tally(&j.counts, h.Operations[i].Outcome)
 		}
-		return counts, func(b checker.Budget) checker.Report { return m.saros(h, b) }, nil
+		j.check = func(b checker.Budget) checker.Report { return m.saros(h, b) }
+		j.html = func(w io.Writer, r checker.Report) error { return checker.WriteHTML(w, h, r) }
+		return j, nil
 	}
 	l, err := histories.Read(in)
 	if err == nil {
 		err = l.Only(m.verbs...)
 	}
 	if err != nil {
-		return counts, nil, err
+		return j, err
 	}
 	for i := range l.Calls {
-		tally(&counts, l.Calls[i].Outcome)
+		tally(&j.counts, l.Calls[i].Outcome)
 	}
-	return counts, func(b checker.Budget) checker.Report {
+	j.check = func(b checker.Budget) checker.Report {
 		r := m.log(l, b)
 		r.Text = l.Say(r.Text)
 		return r
-	}, nil
+	}
+	j.html = func(w io.Writer, r checker.Report) error { return m.html(w, l, r) }
+	return j, nil
 }
 
 func tally(counts *scenarios.Counts, o checker.Outcome) {
