@@ -10,7 +10,7 @@ BENCH    ?= .
 WORKERS  ?= $(shell nproc 2>/dev/null || echo 2)
 
 .DEFAULT_GOAL := help
-.PHONY: help check format vet lint policy test race bench golden hunt mutants determinism determinism-quick oracle fuzz build clean
+.PHONY: help check format vet lint policy test race bench golden hunt mutants determinism determinism-quick oracle fuzz etcd-histories build clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -60,6 +60,9 @@ oracle: ## the fast checkers against dumb twins, SAROS_ORACLE=1000000 random his
 
 fuzz: ## every fuzz target in turn, FUZZTIME=10s each
 	FUZZTIME=$(FUZZTIME) scripts/fuzz.sh
+
+etcd-histories: ## the public Jepsen histories of etcd, judged as published; needs the module proxy; 10 s
+	cd checker/histories/etcdtest && $(GO) vet ./... && $(GO) test ./...
 
 build: ## bin/saros; 10 s
 	$(GO) build -trimpath -o bin/saros ./cmd/saros

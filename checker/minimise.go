@@ -76,31 +76,39 @@ func (m *minimiser) run() []Operation {
 	return m.remaining()
 }
 
-// sweep tries to take the candidates, all at once, then in halves, quarters and so on down to single
-// ones, and reports whether it took any.
-func (m *minimiser) sweep(candidates []int) (took bool) {
-	for size := len(candidates); size > 0; size /= 2 {
-		for part := range slices.Chunk(candidates, size) {
-			for _, i := range part {
-				m.gone[i] = true
-			}
-			if m.search.judge(m.remaining()) == illegal {
-				took = true
-				continue
-			}
-			for _, i := range part {
-				m.gone[i] = false
+// sweep tries to take the candidates, see sweep.
+func (m *minimiser) sweep(candidates [][]int) (took bool) {
+	return sweep(candidates, m.gone, func() bool { return m.search.judge(m.remaining()) == illegal })
+}
+
+// sweep tries to take the candidates, each some operations, all at once, then in halves, quarters and
+// so on down to single ones, and reports whether it took any.
+func sweep(candidates [][]int, gone []bool, illegal func() bool) (took bool) {
+	mark := func(part [][]int, as bool) {
+		for _, candidate := range part {
+			for _, i := range candidate {
+				gone[i] = as
 			}
 		}
-		candidates = slices.DeleteFunc(candidates, func(i int) bool { return m.gone[i] })
+	}
+	for size := len(candidates); size > 0; size /= 2 {
+		for part := range slices.Chunk(candidates, size) {
+			mark(part, true)
+			if illegal() {
+				took = true
+			} else {
+				mark(part, false)
+			}
+		}
+		candidates = slices.DeleteFunc(candidates, func(c []int) bool { return gone[c[0]] })
 	}
 	return took
 }
 
-func (m *minimiser) candidates(ok func(*Operation) bool) (list []int) {
+func (m *minimiser) candidates(ok func(*Operation) bool) (list [][]int) {
 	for i := range m.ops {
 		if op := &m.ops[i]; !m.gone[i] && op.ID != m.keep && ok(op) {
-			list = append(list, i)
+			list = append(list, []int{i})
 		}
 	}
 	return list

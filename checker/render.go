@@ -29,7 +29,7 @@ func text(h *History, op *Operation, core []Operation) string {
 		fmt.Fprintf(&b, "  %s\n", line(&core[i]))
 	}
 	b.WriteByte('\n')
-	lanes(&b, core)
+	lanes(&b, rowsOf(core))
 
 	count := 0
 	for i := range h.Operations {
@@ -100,6 +100,24 @@ func describe(op *Operation) string {
 	return fmt.Sprintf("%s -> %d", call, op.Result)
 }
 
+// row is an operation of any model, as the pictures show it.
+type row struct {
+	id        int
+	session   int32
+	call, ret int64
+	open      bool // ret is unknown
+	label     string
+}
+
+func rowsOf(ops []Operation) []row {
+	rows := make([]row, len(ops))
+	for i := range ops {
+		op := &ops[i]
+		rows[i] = row{op.ID, op.Session, op.Call, op.Return, op.Outcome != Ok, describe(op)}
+	}
+	return rows
+}
+
 // lanes draws one row an operation: from its call to its return, or to the right edge where it is open.
 // Only the order of calls and returns is to scale; at one instant calls are left of returns, since
 // operations that touch are concurrent.
@@ -107,16 +125,16 @@ func describe(op *Operation) string {
 //	s1  #0  |put 1 -> ok|
 //	s2  #1                |put 2 -> ok|
 //	s3  #2                              |get -> 1|
-func lanes(b *strings.Builder, ops []Operation) {
+func lanes(b *strings.Builder, ops []row) {
 	type edge struct {
 		at       int64
 		returned bool
 	}
 	var edges []edge
-	for i := range ops {
-		edges = append(edges, edge{ops[i].Call, false})
-		if ops[i].Outcome == Ok {
-			edges = append(edges, edge{ops[i].Return, true})
+	for _, op := range ops {
+		edges = append(edges, edge{op.call, false})
+		if !op.open {
+			edges = append(edges, edge{op.ret, true})
 		}
 	}
 	order := func(a, b edge) int {
@@ -138,22 +156,21 @@ func lanes(b *strings.Builder, ops []Operation) {
 		if r > 0 {
 			column[r] = column[r-1] + 2
 		}
-		for i := range ops {
-			if op := &ops[i]; op.Outcome == Ok && e == (edge{op.Return, true}) {
-				column[r] = max(column[r], column[rank(edge{op.Call, false})]+1+len(describe(op)))
+		for _, op := range ops {
+			if !op.open && e == (edge{op.ret, true}) {
+				column[r] = max(column[r], column[rank(edge{op.call, false})]+1+len(op.label))
 			}
 		}
 	}
-	for i := range ops {
-		op := &ops[i]
-		from, label := column[rank(edge{op.Call, false})], describe(op)
-		fmt.Fprintf(b, "  %-5s %-5s %s|%s", fmt.Sprintf("s%d", op.Session), fmt.Sprintf("#%d", op.ID),
-			strings.Repeat(" ", from), label)
-		if op.Outcome == Ok {
-			fill := column[rank(edge{op.Return, true})] - from - 1 - len(label)
+	for _, op := range ops {
+		from := column[rank(edge{op.call, false})]
+		fmt.Fprintf(b, "  %-5s %-5s %s|%s", fmt.Sprintf("s%d", op.session), fmt.Sprintf("#%d", op.id),
+			strings.Repeat(" ", from), op.label)
+		if !op.open {
+			fill := column[rank(edge{op.ret, true})] - from - 1 - len(op.label)
 			fmt.Fprintf(b, "%s|\n", strings.Repeat("-", fill))
 		} else {
-			fill := max(0, column[len(column)-1]-from-1-len(label))
+			fill := max(0, column[len(column)-1]-from-1-len(op.label))
 			fmt.Fprintf(b, "%s ...\n", strings.Repeat("-", fill))
 		}
 	}

@@ -12,15 +12,11 @@ const (
 
 // search asks Porcupine, within an allowance of steps.
 type search struct {
-	allowance int64
-	steps     int64
-	spent     bool // the allowance ran out: from then on nothing is proven illegal
-	normal    normaliser
-	work      []Operation
-	input     []porcupine.Operation
+	meter
+	normal normaliser
+	work   []Operation
+	input  []porcupine.Operation
 }
-
-func (s *search) start(allowance int64) { s.allowance, s.steps, s.spent = allowance, 0, false }
 
 // judge decides whether the operations of one key, from a missing key on, have a legal order. It
 // leaves ops as they are; their order decides only how long the search takes.
@@ -37,39 +33,23 @@ func (s *search) judge(ops []Operation) answer {
 		op := &s.work[i]
 		s.input = append(s.input, porcupine.Operation{Input: op, Call: op.Call, Return: op.Return})
 	}
-	// One key a call: Porcupine would search several at once, each in a goroutine of its own, and the
-	// order in which they count steps would not be ours.
-	switch {
-	case porcupine.CheckOperations(s.model(), s.input):
-		return legal // an order it found is a proof, even one found with the last step
-	case s.spent:
-		return undecided
-	}
-	return illegal
+	return s.ask(keyModel, s.input)
 }
 
-func (s *search) model() porcupine.Model {
-	memory := int64(len(s.work) / 1024)
-	return porcupine.Model{
-		Init: func() any { return state{} },
-		Step: func(st, input, _ any) (bool, any) {
-			if s.steps >= s.allowance {
-				s.spent = true // refusing every step ends the search soon
-				return false, st
-			}
-			s.steps++
-			after, agrees := st.(state).step(input.(*Operation))
-			if agrees {
-				s.steps += memory
-			}
-			if !agrees || after == st.(state) {
-				return agrees, st // the old box: a new one would be garbage
-			}
-			return true, after
-		},
-		Equal: func(a, b any) bool { return a.(state) == b.(state) },
-		Hash:  func(st any) uint64 { return hash(st.(state)) },
-	}
+// keyModel is one key, the input of an operation is the operation.
+//
+//saros:constant a specification
+var keyModel = porcupine.Model{
+	Init: func() any { return state{} },
+	Step: func(st, input, _ any) (bool, any) {
+		after, agrees := st.(state).step(input.(*Operation))
+		if !agrees || after == st.(state) {
+			return agrees, st // the old box: a new one would be garbage
+		}
+		return true, after
+	},
+	Equal: func(a, b any) bool { return a.(state) == b.(state) },
+	Hash:  func(st any) uint64 { return hash(st.(state)) },
 }
 
 // hash spreads a state over 64 bits, by the finaliser of SplitMix64 (Steele, Lea, Flood, 2014).

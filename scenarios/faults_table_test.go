@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"os"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -26,14 +27,14 @@ func TestFaultsTable(t *testing.T) {
 	count := func(s *Scenario, p Params) map[faults.Kind]int {
 		r, err := NewRunner(s, "", p)
 		require.NoError(t, err)
-		struck := map[faults.Kind]int{}
+		n := map[faults.Kind]int{}
 		for seed := range uint64(seeds) {
 			res := r.Run(Options{Seed: 1 + seed})
 			for _, c := range res.Fired {
-				struck[c.Kind] += c.N
+				n[c.Kind] += c.N
 			}
 		}
-		return struck
+		return n
 	}
 	usual := count(kv3(), nil)
 	others := []struct {
@@ -45,21 +46,23 @@ func TestFaultsTable(t *testing.T) {
 		{"in `kvracks`", count(kvracks(), nil)},
 	}
 	var b bytes.Buffer
-	fmt.Fprintf(&b, "%s\n| kind | what happens | amount | lasts | seeds with it | struck | models |\n|---|---|---|---|---|---|---|\n", tableBegin)
+	var lines bytes.Buffer // of struckFile
+	fmt.Fprintf(&b, "%s\n| kind | what happens | amount | lasts | seeds with it | struck | models | strikes and heals: `go test ./faults -run` |\n|---|---|---|---|---|---|---|---|\n", tableBegin)
 	for i := range faults.All {
 		info := &faults.All[i]
 		lasts, amount, percent := info.Ranges()
 		if amount != "" {
 			amount = info.Amount + ", " + amount
 		}
-		struck := fmt.Sprint(usual[info.Kind])
-		for i := 0; i < len(others) && struck == "0"; i++ {
+		times := fmt.Sprint(usual[info.Kind])
+		for i := 0; i < len(others) && times == "0"; i++ {
 			if n := others[i].struck[info.Kind]; n > 0 {
-				struck = fmt.Sprintf("%d %s", n, others[i].flag)
+				times = fmt.Sprintf("%d %s", n, others[i].flag)
 			}
 		}
-		require.NotEqual(t, "0", struck, "%s never strikes", info.Kind)
-		fmt.Fprintf(&b, "| `%s` | %s | %s | %s | %d %% | %s | %s |\n", info.Kind, info.Doc, amount, lasts, percent, struck, info.Source)
+		require.NotEqual(t, "0", times, "%s never strikes", info.Kind)
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %s | %d %% | %s | %s | `TestKind/^%s$` |\n", info.Kind, info.Doc, amount, lasts, percent, times, info.Source, info.Kind)
+		fmt.Fprintf(&lines, "%s\t%s\n", info.Kind, strings.ReplaceAll(times, "`", ""))
 	}
 	fmt.Fprintf(&b, "\n%s", tableEnd)
 
@@ -71,7 +74,9 @@ func TestFaultsTable(t *testing.T) {
 	if os.Getenv("SAROS_GOLDEN") == "write" {
 		doc = append(append(append([]byte(nil), doc[:begin]...), b.Bytes()...), doc[end:]...)
 		require.NoError(t, os.WriteFile(faultsDoc, doc, 0o666))
+		require.NoError(t, os.WriteFile("struck.txt", lines.Bytes(), 0o666))
 		return
 	}
 	require.Equal(t, string(doc[begin:end]), b.String(), "make golden writes it anew")
+	require.Equal(t, struck, lines.String(), "make golden writes struck.txt anew")
 }

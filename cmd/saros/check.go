@@ -1,19 +1,84 @@
 package main
 
 import (
+	"bufio"
+	"bytes"
+	"cmp"
+	"fmt"
 	"io"
 	"os"
+	"slices"
 
 	"github.com/spf13/cobra"
 
 	"github.com/saros-sim/saros/checker"
+	"github.com/saros-sim/saros/checker/histories"
 	"github.com/saros-sim/saros/scenarios"
 )
+
+// model is what a history can be judged by: a check for each of the formats that can say its operations.
+type model struct {
+	name  string
+	saros func(*checker.History, checker.Budget) checker.Report // nil: saros/history/v1 has no such operations
+	log   func(*histories.Log, checker.Budget) checker.Report
+	html  func(io.Writer, *histories.Log, checker.Report) error
+	verbs []checker.Verb // that log understands
+}
+
+// judge is a history that has been read, and how to judge it.
+type judge struct {
+	counts scenarios.Counts
+	check  func(checker.Budget) checker.Report
+	html   func(io.Writer, checker.Report) error // the core of an invalid report
+}
+
+// models are all of them; the first is the default.
+//
+//saros:constant table
+var models = []model{
+	{"kv", checker.CheckLinearizable, (*histories.Log).CheckRegister, registerHTML, registerVerbs},
+	{"register", checker.CheckLinearizable, (*histories.Log).CheckRegister, registerHTML, registerVerbs},
+	searched(checker.CounterModel(), []checker.Verb{checker.Read, checker.Add}),
+	searched(checker.QueueModel(), elementVerbs),
+	searched(checker.StackModel(), elementVerbs),
+	searched(checker.PriorityQueueModel(), elementVerbs),
+	searched(checker.SetModel(), []checker.Verb{checker.Read, checker.Add, checker.Remove}),
+	searched(checker.LockModel(), []checker.Verb{checker.Acquire, checker.Release}),
+	searched(checker.TextModel(), []checker.Verb{checker.Read, checker.Write, checker.Append}),
+}
+
+//saros:constant tables
+var (
+	registerVerbs = []checker.Verb{checker.Read, checker.Write, checker.Swap}
+	elementVerbs  = []checker.Verb{checker.Insert, checker.Take}
+	formats       = []string{"saros", "jepsen", "porcupine"}
+)
+
+// searched is a model that is judged by search.
+func searched[S any](m *checker.Model[S, checker.Input, checker.Output], verbs []checker.Verb) model {
+	return model{
+		name:  m.Name,
+		log:   func(l *histories.Log, b checker.Budget) checker.Report { return m.Check(l.Calls, b) },
+		html:  func(w io.Writer, l *histories.Log, r checker.Report) error { return m.WriteHTML(w, l.Calls, r) },
+		verbs: verbs,
+	}
+}
+
+func registerHTML(w io.Writer, l *histories.Log, r checker.Report) error { return l.RegisterHTML(w, r) }
+
+func modelNames() (names []string) {
+	for _, m := range models {
+		names = append(names, m.name)
+	}
+	return names
+}
 
 // checkResult is the JSON result of a check.
 type checkResult struct {
 	Schema     string           `json:"schema"`
 	File       string           `json:"file"`
+	Format     string           `json:"format"`
+	Model      string           `json:"model"`
 	Verdict    string           `json:"verdict"`
 	Reason     string           `json:"reason"`
 	Class      string           `json:"class"`
@@ -21,52 +86,92 @@ type checkResult struct {
 	Operation  int              `json:"operation"` // that no order explains; -1
 	Core       []int            `json:"core"`
 	Text       string           `json:"text"`
+	Steps      int64            `json:"steps"`
 	Operations operationsResult `json:"operations"`
 }
 
-func (a *app) checkCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:   "check HISTORY",
-		Short: "Judge a history: is it linearizable?",
-		Long: `Judge a history of operations (saros/history/v1, JSON lines; - is stdin), from saros run
---history or from a real system: could one copy that serves one operation at a time have
-answered like that?`,
-		Example: `  saros run kv@7 --history history.jsonl
-  saros check history.jsonl`,
-		Args: arguments(1, 1, "the history"),
-		RunE: func(_ *cobra.Command, args []string) error { return a.check(args[0]) },
-	}
+// checkFlags are the flags of check.
+type checkFlags struct {
+	format, model string
+	html          string
+	budget        int64
+	progress      bool
 }
 
-func (a *app) check(file string) error {
-	in := a.in
+func (a *app) checkCommand() *cobra.Command {
+	var f checkFlags
+	cmd := &cobra.Command{
+		Use:   "check HISTORY",
+		Short: "Judge a history: is it linearizable?",
+		Long: `Judge a history of operations (- is stdin), from saros run --history or from a real system:
+could one copy that serves one operation at a time have answered like that?
+
+Formats: saros (saros/history/v1, JSON lines), jepsen (EDN, one map a line or one vector),
+porcupine (lines of jepsen.util). Without --format the first character decides: a { with a
+string behind it is saros, an I porcupine, anything else jepsen.
+
+Models: kv and register (read, write, cas; in a saros history also increment and delete),
+counter (add, read), queue, stack, priority-queue (enqueue or push or insert, dequeue or pop
+or take), set (add, remove, read), lock (acquire, release), text (put, append, get).`,
+		Example: `  saros run kv@7 --history history.jsonl
+  saros check history.jsonl
+  saros check store/latest/history.edn --model queue --budget 50000000`,
+		Args: arguments(1, 1, "the history"),
+		RunE: func(_ *cobra.Command, args []string) error { return a.check(args[0], f) },
+	}
+	cmd.Flags().StringVar(&f.format, "format", "", "the `FORMAT` of the history: saros, jepsen or porcupine; by its first character if not given")
+	cmd.Flags().StringVar(&f.model, "model", models[0].name, "what the history is a history of, `MODEL`")
+	cmd.Flags().Int64Var(&f.budget, "budget", checker.DefaultSteps, "steps of search an object may take, `N`; then it is unknown")
+	cmd.Flags().StringVar(&f.html, "html", "", "write the core of a violation to `FILE`, drawn by Porcupine, for a browser")
+	cmd.Flags().BoolVar(&f.progress, "progress", false, "show progress on stderr even if it is no terminal")
+	cmd.RegisterFlagCompletionFunc("format", words(formats))
+	cmd.RegisterFlagCompletionFunc("model", words(modelNames()))
+	return cmd
+}
+
+func (a *app) check(file string, f checkFlags) error {
+	at := slices.IndexFunc(models, func(m model) bool { return m.name == f.model })
+	switch {
+	case at < 0:
+		return badf("there is no model %s: %s", quoted(f.model), modelNames())
+	case f.format != "" && !slices.Contains(formats, f.format):
+		return badf("there is no format %s: %s", quoted(f.format), formats)
+	case f.budget < 1:
+		return badf("--budget %d: at least 1", f.budget)
+	}
+	source := a.in
 	if file != "-" {
-		f, err := os.Open(file)
+		opened, err := os.Open(file)
 		if err != nil {
 			return bad(err)
 		}
-		defer f.Close()
-		in = f
+		defer opened.Close()
+		source = opened
 	}
-	h, err := checker.ReadHistory(io.Reader(in))
+	progress := newStatusLine(a.err, f.progress)
+	defer progress.clear()
+	progress.show("reading " + file)
+	in := bufio.NewReader(source)
+	format := cmp.Or(f.format, formatOf(in))
+	j, err := load(in, format, models[at])
 	if err != nil {
 		return badf("%s: %w", file, err)
 	}
-	var counts scenarios.Counts
-	for i := range h.Operations {
-		switch h.Operations[i].Outcome {
-		case checker.Ok:
-			counts.OK++
-		case checker.Fail:
-			counts.Fail++
-		default:
-			counts.Info++
+	progress.show(fmt.Sprintf("judging %s by model %s", operationsText(j.counts), f.model))
+	report := j.check(checker.Budget{Steps: f.budget})
+	progress.clear()
+	if f.html != "" && report.Verdict == checker.Invalid {
+		var page bytes.Buffer
+		if err := j.html(&page, report); err != nil {
+			return bad(err)
+		}
+		if err := os.WriteFile(f.html, page.Bytes(), 0o644); err != nil {
+			return bad(err)
 		}
 	}
-	report := checker.CheckLinearizable(h, checker.Budget{})
 	if a.json {
-		a.emit(checkResult{"saros/check/v1", file, report.Verdict.String(), report.Reason, report.Class, report.Key, report.Op,
-			append([]int{}, report.Core...), report.Text, operationsResult(counts)})
+		a.emit(checkResult{"saros/check/v1", file, format, f.model, report.Verdict.String(), report.Reason, report.Class, report.Key,
+			report.Op, append([]int{}, report.Core...), report.Text, report.Steps, operationsResult(j.counts)})
 		return status(codeOf(report.Verdict))
 	}
 	switch report.Verdict {
@@ -77,9 +182,71 @@ func (a *app) check(file string) error {
 	default:
 		a.print("%s: unknown: %s\n", safe(file), reasonText(report.Reason))
 	}
-	a.print("  operations  %s\n", operationsText(counts))
+	a.print("  operations  %s\n", operationsText(j.counts))
 	if report.Text != "" {
 		a.print("\n%s", indent(report.Text, "  "))
 	}
 	return status(codeOf(report.Verdict))
+}
+
+// formatOf tells the format by how the history begins.
+func formatOf(in *bufio.Reader) string {
+	head, _ := in.Peek(512)
+	head = bytes.TrimLeft(head, " \t\r\n")
+	switch {
+	case len(head) == 0:
+		return "saros"
+	case head[0] == 'I':
+		return "porcupine"
+	case head[0] == '{' && bytes.HasPrefix(bytes.TrimLeft(head[1:], " \t\r\n"), []byte(`"`)):
+		return "saros"
+	}
+	return "jepsen"
+}
+
+// load reads a history and says how to judge it.
+func load(in io.Reader, format string, m model) (j judge, err error) {
+	if format == "saros" {
+		if m.saros == nil {
+			return j, fmt.Errorf("saros/history/v1 has no operations of model %s", m.name)
+		}
+		h, err := checker.ReadHistory(in)
+		if err != nil {
+			return j, err
+		}
+		for i := range h.Operations {
+			tally(&j.counts, h.Operations[i].Outcome)
+		}
+		j.check = func(b checker.Budget) checker.Report { return m.saros(h, b) }
+		j.html = func(w io.Writer, r checker.Report) error { return checker.WriteHTML(w, h, r) }
+		return j, nil
+	}
+	l, err := histories.Read(in)
+	if err == nil {
+		err = l.Only(m.verbs...)
+	}
+	if err != nil {
+		return j, err
+	}
+	for i := range l.Calls {
+		tally(&j.counts, l.Calls[i].Outcome)
+	}
+	j.check = func(b checker.Budget) checker.Report {
+		r := m.log(l, b)
+		r.Text = l.Say(r.Text)
+		return r
+	}
+	j.html = func(w io.Writer, r checker.Report) error { return m.html(w, l, r) }
+	return j, nil
+}
+
+func tally(counts *scenarios.Counts, o checker.Outcome) {
+	switch o {
+	case checker.Ok:
+		counts.OK++
+	case checker.Fail:
+		counts.Fail++
+	default:
+		counts.Info++
+	}
 }

@@ -29,6 +29,8 @@ type faultResult struct {
 	Lasts   string `json:"lasts"`
 	Percent int64  `json:"percent_of_seeds"`
 	Source  string `json:"source"`
+	Struck  string `json:"struck"` // how often, in 500 seeds
+	Test    string `json:"test"`   // that shows that it strikes and heals
 }
 
 type paramResult struct {
@@ -89,7 +91,8 @@ func itemsOf(list string) []item {
 	case "faults":
 		for _, f := range faults.All {
 			lasts, amount, percent := f.Ranges()
-			add(item{Name: string(f.Kind), Doc: f.Doc, Fault: &faultResult{f.Amount, amount, lasts, percent, f.Source}})
+			add(item{Name: string(f.Kind), Doc: f.Doc, Fault: &faultResult{f.Amount, amount, lasts, percent, f.Source,
+				scenarios.Struck(f.Kind), fmt.Sprintf("go test ./faults -run '^TestKind$/^%s$'", f.Kind)}})
 		}
 	case "mutants":
 		for _, m := range scenarios.Mutants() {
@@ -131,7 +134,7 @@ func (a *app) list(list string, items []item) {
 				amount = fmt.Sprintf("; %s (%s)", f.Amount, f.Unit)
 			}
 			a.print("%-*s  in %d %% of the seeds, for %s%s; %s\n", width, "", f.Percent, f.Lasts, amount, f.Source)
-			a.print("%-*s  strikes and heals: go test ./faults -run '^TestKind$/^%s$'\n", width, "", i.Name)
+			a.print("%-*s  struck in 500 seeds of kv: %s; strikes and heals: %s\n", width, "", f.Struck, f.Test)
 		}
 		for _, p := range i.Params {
 			a.print("%-*s    --set %s=%d  %s (%d to %d)\n", width, "", p.Name, p.Default, p.Doc, p.Min, p.Max)

@@ -1,0 +1,270 @@
+package checker
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/anishathalye/porcupine"
+)
+
+// Call is one operation on an object that a Model specifies. Its number is its index in the slice.
+// Call and Return are as in Operation.
+type Call[I, O any] struct {
+	Session      int32
+	Input        I
+	Output       O // the reply; means nothing unless the outcome is Ok
+	Outcome      Outcome
+	Call, Return int64
+}
+
+// Model is the sequential specification of an object that package checker has no algorithm for; it is
+// judged by search. Every function must be pure, and none may change what it is given.
+type Model[S, I, O any] struct {
+	Name string // of the class of a violation
+	Init S
+	// Step is the state after in took effect in s, and whether it may, with reply out. out is nil where
+	// nobody knows the reply; refusing then means that in has no effect in s.
+	Step func(s S, in I, out *O) (S, bool)
+	// Equal compares states; nil is ==. Hash is nil, or the same number for equal states.
+	Equal func(a, b S) bool
+	Hash  func(s S) uint64
+	// Key names the object that in is about; nil: there is one. A history is judged object by object.
+	Key func(in I) string
+	// Read reports that in, with this reply, leaves every state alone. nil: nothing does.
+	Read func(in I, out *O) bool
+	// Element is the element that an operation is about, if it is about one. To set it promises: a legal
+	// history stays legal when everything about one element is taken out, as in a queue. Only the core of
+	// a violation depends on it. nil: no such promise.
+	Element  func(in I, out *O) (element int64, about bool)
+	Describe func(in I, out *O) string
+}
+
+// task is a call as the search knows it: one of unknown outcome has no reply and never returns.
+type task[I, O any] struct {
+	id        int
+	session   int32
+	in        *I
+	out       *O
+	call, ret int64
+}
+
+func (t task[I, O]) opened() task[I, O] {
+	t.out, t.ret = nil, never
+	return t
+}
+
+// Check judges calls, object after object in sorted order, as CheckLinearizable does.
+func (m *Model[S, I, O]) Check(calls []Call[I, O], b Budget) Report {
+	objects, completed := map[string][]task[I, O]{}, 0
+	for i := range calls {
+		c := &calls[i]
+		if c.Outcome > Info || c.Call < 0 || c.Call > maxTime || c.Outcome == Ok && (c.Return < c.Call || c.Return > maxTime) {
+			return unknown(ReasonNotApplicable, "", fmt.Sprintf("malformed history: call %d is %s in [%d, %d]", i, c.Outcome, c.Call, c.Return))
+		}
+		t := task[I, O]{i, c.Session, &c.Input, &c.Output, c.Call, c.Return}
+		if c.Outcome == Ok {
+			completed++
+		} else {
+			t = t.opened()
+		}
+		if c.Outcome == Fail || t.out == nil && m.reads(t) {
+			continue
+		}
+		key := ""
+		if m.Key != nil {
+			key = m.Key(c.Input)
+		}
+		objects[key] = append(objects[key], t)
+	}
+	if completed == 0 {
+		return unknown(ReasonVacuous, "", fmt.Sprintf("none of %d operations completed", len(calls)))
+	}
+	limit := cmp.Or(b.Steps, DefaultSteps)
+	report, steps := Report{Verdict: Valid, Op: -1}, int64(0)
+	var s meter
+	for _, key := range slices.Sorted(maps.Keys(objects)) {
+		tasks := objects[key]
+		slices.SortFunc(tasks, taskByCall)
+		s.start(limit)
+		found := m.judge(&s, tasks)
+		steps += s.steps
+		if found == illegal {
+			s.start(limit)
+			report = m.explain(&s, key, tasks)
+			steps += s.steps
+			break
+		}
+		if found == undecided && report.Verdict == Valid {
+			report = unknown(ReasonBudget, key, fmt.Sprintf("key %+q: %d operations not decided in %d steps", key, len(tasks), limit))
+		}
+	}
+	report.Steps = steps
+	return report
+}
+
+func (m *Model[S, I, O]) reads(t task[I, O]) bool { return m.Read != nil && m.Read(*t.in, t.out) }
+
+func taskByCall[I, O any](a, b task[I, O]) int {
+	return cmp.Or(cmp.Compare(a.call, b.call), cmp.Compare(a.ret, b.ret), cmp.Compare(a.session, b.session), cmp.Compare(a.id, b.id))
+}
+
+func (m *Model[S, I, O]) judge(s *meter, tasks []task[I, O]) answer {
+	if s.spent {
+		return undecided
+	}
+	if len(tasks) == 0 {
+		return legal
+	}
+	input := make([]porcupine.Operation, len(tasks))
+	for i := range tasks {
+		input[i] = porcupine.Operation{Input: &tasks[i], Call: tasks[i].call, Return: tasks[i].ret}
+	}
+	return s.ask(m.porcupine(), input)
+}
+
+func (m *Model[S, I, O]) porcupine() porcupine.Model {
+	p := porcupine.Model{
+		Init: func() any { return m.Init },
+		Step: func(st, in, _ any) (bool, any) {
+			t := in.(*task[I, O])
+			after, agrees := m.Step(st.(S), *t.in, t.out)
+			if !agrees {
+				return t.out == nil, st
+			}
+			return true, after
+		},
+		DescribeOperation: func(in, _ any) string { t := in.(*task[I, O]); return m.Describe(*t.in, t.out) },
+	}
+	if m.Equal != nil {
+		p.Equal = func(a, b any) bool { return m.Equal(a.(S), b.(S)) }
+	}
+	if m.Hash != nil {
+		p.Hash = func(s any) uint64 { return m.Hash(s.(S)) }
+	}
+	return p
+}
+
+// firstUnexplained is that of Checker, for tasks sorted by call.
+func (m *Model[S, I, O]) firstUnexplained(s *meter, tasks []task[I, O]) (task[I, O], []task[I, O]) {
+	returns := slices.DeleteFunc(slices.Clone(tasks), func(t task[I, O]) bool { return t.out == nil })
+	slices.SortFunc(returns, taskByReturn)
+	explained, unexplained := 0, len(returns)
+	for unexplained-explained > 1 {
+		middle := explained + (unexplained-explained)/2
+		if m.judge(s, m.asOf(tasks, returns[middle-1])) == illegal {
+			unexplained = middle
+		} else {
+			explained = middle
+		}
+	}
+	last := returns[unexplained-1]
+	return last, m.asOf(tasks, last)
+}
+
+func taskByReturn[I, O any](a, b task[I, O]) int {
+	return cmp.Or(cmp.Compare(a.ret, b.ret), taskByCall(a, b))
+}
+
+func (m *Model[S, I, O]) asOf(tasks []task[I, O], last task[I, O]) (then []task[I, O]) {
+	for _, t := range tasks {
+		if t.call > last.ret {
+			break
+		}
+		if t.out != nil && taskByReturn(t, last) > 0 {
+			if t = t.opened(); m.reads(t) {
+				continue
+			}
+		}
+		then = append(then, t)
+	}
+	return then
+}
+
+// explain takes away what a legal history could spare: reads, and elements whole.
+func (m *Model[S, I, O]) explain(s *meter, key string, tasks []task[I, O]) Report {
+	op, then := m.firstUnexplained(s, tasks)
+	gone := make([]bool, len(then))
+	left := func() (list []task[I, O]) {
+		for i, t := range then {
+			if !gone[i] {
+				list = append(list, t)
+			}
+		}
+		return list
+	}
+	illegalStill := func() bool { return m.judge(s, left()) == illegal }
+	for took := true; took; {
+		took = sweep(m.spare(then, gone, op.id), gone, illegalStill)
+	}
+	core := left()
+	r := Report{Verdict: Invalid, Class: "linearizability/" + m.Name, Key: key, Op: op.id}
+	for _, t := range core {
+		r.Core = append(r.Core, t.id)
+	}
+	r.Text = m.text(key, op, core)
+	return r
+}
+
+// spare lists what may be tried: each read, then each element with all that is about it.
+func (m *Model[S, I, O]) spare(tasks []task[I, O], gone []bool, keep int) (list [][]int) {
+	var about [][]int
+	place, kept := map[int64]int{}, -1
+	for i, t := range tasks {
+		if gone[i] {
+			continue
+		}
+		if m.Element != nil {
+			if e, ok := m.Element(*t.in, t.out); ok {
+				n, known := place[e]
+				if !known {
+					n = len(about)
+					place[e] = n
+					about = append(about, nil)
+				}
+				about[n] = append(about[n], i)
+				if t.id == keep {
+					kept = n
+				}
+				continue
+			}
+		}
+		if t.id != keep && m.reads(t) {
+			list = append(list, []int{i})
+		}
+	}
+	for n, group := range about {
+		if n != kept {
+			list = append(list, group)
+		}
+	}
+	return list
+}
+
+func (m *Model[S, I, O]) text(key string, op task[I, O], core []task[I, O]) string {
+	rows := make([]row, len(core))
+	for i, t := range core {
+		rows[i] = row{t.id, t.session, t.call, t.ret, t.out == nil, m.Describe(*t.in, t.out)}
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "key %+q: no order of the operations explains operation %d\n", key, op.id)
+	fmt.Fprintf(&b, "\ncore: %d operations that contradict each other, whatever the others did\n\n", len(core))
+	if hidden := len(rows) - maxLanes; hidden > 0 {
+		fmt.Fprintf(&b, "  (%d earlier operations not shown)\n", hidden)
+		rows = rows[hidden:]
+	}
+	for _, r := range rows {
+		end := "..."
+		if !r.open {
+			end = fmt.Sprint(r.ret)
+		}
+		fmt.Fprintf(&b, "  #%-4d session %-3d [%d, %s] %s\n", r.id, r.session, r.call, end, r.label)
+	}
+	b.WriteByte('\n')
+	lanes(&b, rows)
+	fmt.Fprintf(&b, "\nOperation %d (%s) returned at %d; no order of the core, each operation at one instant within its interval, gives that answer.\n",
+		op.id, m.Describe(*op.in, op.out), op.ret)
+	return b.String()
+}

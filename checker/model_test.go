@@ -1,0 +1,237 @@
+package checker
+
+import (
+	"math/rand/v2"
+	"os"
+	"slices"
+	"strconv"
+	"testing"
+)
+
+type modelCall = Call[Input, Output]
+
+// judged are the models with what they are asked in the test; dumb carries an operation out on a list.
+//
+//saros:constant table
+var judged = []struct {
+	name  string
+	check func([]modelCall, Budget) Report
+	verbs []Verb
+	take  int // where a queue-like model takes: 0 oldest, 1 newest, 2 smallest
+}{
+	{"queue", QueueModel().Check, []Verb{Insert, Take}, 0},
+	{"stack", StackModel().Check, []Verb{Insert, Take}, 1},
+	{"priority-queue", PriorityQueueModel().Check, []Verb{Insert, Take}, 2},
+	{"set", SetModel().Check, []Verb{Add, Remove, Read}, 0},
+	{"counter", CounterModel().Check, []Verb{Add, Read}, 0},
+	{"lock", LockModel().Check, []Verb{Acquire, Release}, 0},
+	{"register", RegisterModel().Check, []Verb{Write, Read, Swap}, 0},
+	{"text", TextModel().Check, []Verb{Write, Append, Read}, 0},
+}
+
+// dumb is the reply to in from a store that is one plain list of whatever the model holds, and the list
+// after it. possible is false where in must wait: a lock that is held.
+func dumb(name string, take int, in Input, list []int64, text string) (out Output, after []int64, textAfter string, possible bool) {
+	after, textAfter, possible = slices.Clone(list), text, true
+	switch {
+	case in.Do == Insert:
+		after = append(after, in.Value)
+	case in.Do == Take && len(list) > 0:
+		at := []int{0, len(list) - 1, slices.Index(list, slices.Min(list))}[take]
+		out.Found, out.Value = true, list[at]
+		after = slices.Delete(after, at, at+1)
+	case name == "set" && in.Do == Read:
+		out.Values = after
+	case name == "set":
+		after = slices.DeleteFunc(after, func(v int64) bool { return v == in.Value })
+		if in.Do == Add {
+			after = append(after, in.Value)
+			slices.Sort(after)
+		}
+	case name == "counter":
+		for _, v := range list {
+			out.Value += v
+		}
+		if in.Do == Add {
+			out, after = Output{}, append(after, in.Value)
+		}
+	case name == "lock":
+		possible = (len(list) == 0) == (in.Do == Acquire)
+		if after = nil; in.Do == Acquire {
+			after = []int64{1}
+		}
+	case name == "register" && in.Do == Write:
+		after = []int64{in.Value}
+	case name == "register" && in.Do == Read && len(list) > 0:
+		out.Found, out.Value = true, list[0]
+	case name == "register" && in.Do == Swap && len(list) > 0 && list[0] == in.Old:
+		out.Found, after = true, []int64{in.Value}
+	case name == "text" && in.Do == Read:
+		out.Text = text
+	case name == "text" && in.Do == Write:
+		textAfter = in.Text
+	case in.Do == Append:
+		textAfter += in.Text
+	}
+	return out, after, textAfter, possible
+}
+
+func same(a, b Output) bool {
+	return a.Found == b.Found && a.Value == b.Value && a.Text == b.Text && slices.Equal(a.Values, b.Values)
+}
+
+// dumbOrder tries every order.
+func dumbOrder(name string, take int, todo []modelCall, list []int64, text string) bool {
+	if !slices.ContainsFunc(todo, func(c modelCall) bool { return c.Outcome == Ok }) {
+		return true
+	}
+	for i, c := range todo {
+		if slices.ContainsFunc(todo, func(o modelCall) bool { return o.Outcome == Ok && o.Return < c.Call }) {
+			continue
+		}
+		out, after, textAfter, possible := dumb(name, take, c.Input, list, text)
+		if possible && (c.Outcome != Ok || same(out, c.Output)) &&
+			dumbOrder(name, take, slices.Delete(slices.Clone(todo), i, i+1), after, textAfter) {
+			return true
+		}
+	}
+	return false
+}
+
+func dumbly(name string, take int, calls []modelCall) bool {
+	return dumbOrder(name, take, slices.DeleteFunc(slices.Clone(calls), func(c modelCall) bool { return c.Outcome == Fail }), nil, "")
+}
+
+// modelHistory runs up to n operations in a true order and then, two times in three, changes a reply
+// or an interval.
+func modelHistory(d draw, name string, take int, verbs []Verb, n int) []modelCall {
+	var calls []modelCall
+	var list []int64
+	text, width := "", 1+d(8)
+	for i := range 2 + d(n-1) {
+		in := Input{Do: verbs[d(len(verbs))], Value: int64(1 + d(4)), Old: int64(1 + d(3))}
+		if name == "text" {
+			in.Text = string(rune('a' + d(3)))
+		}
+		if in.Do == Insert {
+			in.Value = int64(1 + i)
+			if take == 2 {
+				in.Value = int64((i*5)%7 + 1)
+			}
+		}
+		point := int64(3 * i)
+		c := modelCall{Session: int32(i), Input: in, Call: max(0, point-int64(d(width))), Return: point + int64(d(width)), Outcome: Ok}
+		out, after, textAfter, possible := dumb(name, take, in, list, text)
+		switch acts := d(6); {
+		case !possible:
+			c.Outcome = Fail
+		case acts == 0:
+			c.Outcome = Fail
+		case acts == 1:
+			c.Outcome = Info
+			if d.one(2) {
+				list, text = after, textAfter
+			}
+		default:
+			c.Output, list, text = out, after, textAfter
+		}
+		calls = append(calls, c)
+	}
+	if d.one(4) {
+		return calls
+	}
+	for range 2 + d(4) {
+		c := &calls[d(len(calls))]
+		switch other := calls[d(len(calls))]; d(8) {
+		case 0, 1:
+			if c.Input.Do == other.Input.Do && c.Outcome == Ok && other.Outcome == Ok {
+				c.Output = other.Output
+			}
+		case 2:
+			length := c.Return - c.Call
+			c.Call = int64(d(3 * n))
+			c.Return = c.Call + length
+		case 3:
+			if c.Outcome == Fail {
+				c.Outcome = Ok
+			}
+		case 4:
+			if c.Outcome == Ok && (c.Input.Do == Read || c.Input.Do == Take) {
+				c.Output = Output{}
+			}
+		case 5, 6, 7: // what another asked for
+			if c.Outcome != Ok {
+				c.Outcome = Ok
+			} else if c.Input.Do == Read || c.Input.Do == Take {
+				switch name {
+				case "set":
+					c.Output = Output{Values: []int64{other.Input.Value}}
+				case "text":
+					c.Output = Output{Text: other.Input.Text}
+				case "counter":
+					c.Output = Output{Value: other.Input.Value}
+				default:
+					c.Output = Output{Found: true, Value: other.Input.Value}
+				}
+			}
+		}
+	}
+	return calls
+}
+
+// Each model's verdict is that of the enumerator, and its core is illegal on its own. SAROS_ORACLE=N
+// asks for N histories a model.
+func TestModelOracle(t *testing.T) {
+	n := 1500
+	if s := os.Getenv("SAROS_ORACLE"); s != "" {
+		var err error
+		if n, err = strconv.Atoi(s); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, m := range judged {
+		rng := rand.New(rand.NewPCG(7, uint64(n)))
+		counts, core := map[Verdict]int{}, 0
+		for range n {
+			calls := modelHistory(rng.IntN, m.name, m.take, m.verbs, 7)
+			r := m.check(calls, Budget{})
+			counts[r.Verdict]++
+			if r.Reason == ReasonVacuous {
+				continue
+			}
+			if want := map[bool]Verdict{true: Valid, false: Invalid}[dumbly(m.name, m.take, calls)]; r.Verdict != want {
+				t.Fatalf("%s: verdict %s, the oracle says %s\n%+v\n%s", m.name, r.Verdict, want, calls, r.Text)
+			}
+			if r.Verdict != Invalid {
+				continue
+			}
+			core += len(r.Core)
+			var alone []modelCall
+			for _, id := range r.Core {
+				alone = append(alone, calls[id])
+			}
+			if !slices.Contains(r.Core, r.Op) || dumbly(m.name, m.take, alone) {
+				t.Fatalf("%s: the core is legal, or without its operation\n%+v\n%s", m.name, calls, r.Text)
+			}
+			if again := m.check(calls, Budget{}); again.Text != r.Text || again.Steps != r.Steps {
+				t.Fatalf("%s: two reports of one history", m.name)
+			}
+		}
+		t.Logf("%-14s %v, core %.1f", m.name, counts, float64(core)/float64(counts[Invalid]))
+		if counts[Valid] < n/10 || counts[Invalid] < n/10 {
+			t.Errorf("%s: the generator is lopsided: %v", m.name, counts)
+		}
+	}
+}
+
+// With no steps to spend nothing is decided.
+func TestModelBudget(t *testing.T) {
+	calls := []modelCall{{Input: Input{Do: Insert, Value: 1}, Outcome: Ok, Return: 1},
+		{Input: Input{Do: Take}, Output: Output{Found: true, Value: 2}, Outcome: Ok, Call: 2, Return: 3}}
+	if r := QueueModel().Check(calls, Budget{Steps: 1}); r.Verdict != Unknown || r.Reason != ReasonBudget {
+		t.Errorf("%s %s", r.Verdict, r.Reason)
+	}
+	if r := QueueModel().Check(calls, Budget{}); r.Verdict != Invalid || r.Class != "linearizability/queue" {
+		t.Errorf("%s %s", r.Verdict, r.Class)
+	}
+}
