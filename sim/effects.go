@@ -28,8 +28,11 @@ func (w *World) mustHold(n *node) bool {
 }
 
 // mayIntervene tells whether something may come between now and a later time: an
-// intervention that is due by then, or one that is aimed at a step of any node.
-func (w *World) mayIntervene(at Time) bool { return w.armed > 0 || at >= w.nextIntervention() }
+// intervention that is due by then, one that is aimed at a step of any node, or a channel
+// that opens or is reset, as it may at any time.
+func (w *World) mayIntervene(at Time) bool {
+	return w.armed > 0 || w.net.channels || at >= w.nextIntervention()
+}
 
 // hold returns the slot of the next held effect.
 func (n *node) hold() *heldEffect {

@@ -206,7 +206,7 @@ func law3Run(o Options, seed uint64, plans [2][]trouble) (r *ledger, group map[N
 	return r, group
 }
 
-func law3Compare(t *rapid.T, with, without *ledger, group map[NodeID]int, hit int, gone trouble) {
+func law3Compare(t interface{ Fatalf(string, ...any) }, with, without *ledger, group map[NodeID]int, hit int, gone trouble) {
 	begins := func(a, b []decision) bool { // b begins with a
 		return len(a) <= len(b) && slices.EqualFunc(a, b[:len(a)], decision.same)
 	}
@@ -237,6 +237,17 @@ func law3Compare(t *rapid.T, with, without *ledger, group map[NodeID]int, hit in
 			compare(o, nil, b)
 		}
 	}
+}
+
+// A connection is reset between the decision to send on it and the sending: what is
+// sent meets the channel as it is then, whether or not a watch that is armed elsewhere
+// makes every effect wait for its time.
+func TestResetBeforeASend(t *testing.T) {
+	gone := trouble{at: 4 * time.Microsecond, lasts: 2 * time.Microsecond, what: 3, node: 1}
+	others := []trouble{{at: 2 * time.Microsecond, lasts: 24 * time.Microsecond, what: 5, node: 2}, {at: 4 * time.Microsecond, lasts: 4 * time.Microsecond, what: 12}}
+	with, group := law3Run(channels, 0x35c, [2][]trouble{{gone}, others})
+	without, _ := law3Run(channels, 0x35c, [2][]trouble{nil, others})
+	law3Compare(t, with, without, group, 0, gone)
 }
 
 // before is what was decided before t.

@@ -73,6 +73,7 @@ func (w *World) SetLink(from, to NodeID, o LinkOptions) {
 	if o.special() {
 		w.special(from, to)
 	}
+	w.net.channels = w.net.channels || o.Channel
 	for i, have := range w.linkOptions {
 		if have == o {
 			w.link(from, to).options = uint16(i)

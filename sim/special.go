@@ -11,15 +11,17 @@ type network struct {
 	specials []special // specials[0] is nobody's
 	pipes    []pipe
 	domains  []domain
+	channels bool // there may be one
 }
 
-func (n *network) reset() {
+func (n *network) reset(channels bool) {
 	if len(n.specials) == 0 {
 		n.specials = append(n.specials, special{})
 	}
 	n.specials = n.specials[:1]
 	n.pipes = n.pipes[:0]
 	n.domains = n.domains[:0]
+	n.channels = channels
 }
 
 // special is what one such directed link keeps.

@@ -118,7 +118,7 @@ func (w *World) Reset(o Options) {
 	w.linkOptions = append(w.linkOptions[:0], o.Link.checked())
 	w.frames.reset()
 	w.messages = 0
-	w.net.reset()
+	w.net.reset(o.Link.Channel)
 	w.freeIO = w.freeIO[:0]
 	for i := len(w.ios) - 1; i >= 0; i-- {
 		w.freeIO = append(w.freeIO, uint32(i))
