@@ -127,7 +127,8 @@ func columns(h *History, by claim, reads bool) (columnar, Report) {
 	writers := make([]mark, 0, len(h.Operations))
 	for i := range h.Operations {
 		op := &h.Operations[i]
-		if op.ID != i || op.Kind > Delete || op.Outcome > Info || op.Outcome == Ok && op.Return < op.Call {
+		if op.ID != i || op.Kind > Delete || op.Outcome > Info || op.Call < 0 || op.CommitTS < 0 ||
+			op.Outcome == Ok && op.Return < op.Call {
 			return c, unknown(ReasonNotApplicable, op.Key, fmt.Sprintf("malformed history: %s", line(op)))
 		}
 		n, known := numbers[op.Key]
@@ -143,7 +144,7 @@ func columns(h *History, by claim, reads bool) (columnar, Report) {
 		if w := writes(op); by.of(op) == 0 && (w || reads) {
 			return c, unknown(ReasonNotApplicable, op.Key, fmt.Sprintf("no %s: %s", by, line(op)))
 		} else if w {
-			writers = append(writers, mark{n, by.of(op), int32(i)})
+			writers = append(writers, mark{n, by.of(op), int32(i), false})
 		}
 	}
 	c.keys = int32(len(numbers))
@@ -159,13 +160,24 @@ func columns(h *History, by claim, reads bool) (columnar, Report) {
 
 // mark is an operation at a place in an order of its key.
 type mark struct {
-	key int32
-	at  uint64
-	i   int32
+	key  int32
+	at   uint64
+	i    int32
+	read bool // stands behind the writes of its place
 }
 
 func byMark(a, b mark) int {
-	return cmp.Or(cmp.Compare(a.key, b.key), cmp.Compare(a.at, b.at), cmp.Compare(a.i, b.i))
+	return cmp.Or(cmp.Compare(a.key, b.key), cmp.Compare(a.at, b.at), falseFirst(a.read, b.read), cmp.Compare(a.i, b.i))
+}
+
+func falseFirst(a, b bool) int {
+	switch {
+	case a == b:
+		return 0
+	case b:
+		return -1
+	}
+	return 1
 }
 
 // byCall returns the completed operations by call: within a session that is program order.

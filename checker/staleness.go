@@ -89,11 +89,8 @@ func prefix(h *History, by claim, class string) Report {
 	excuses := excusesOf(&c)
 	order := make([]mark, 0, len(c.done))
 	for _, i := range c.done {
-		at := by.of(&h.Operations[i]) << 1 // a write stands before the reads of its own claim
-		if !writes(&h.Operations[i]) {
-			at |= 1
-		}
-		order = append(order, mark{c.key[i], at, i})
+		op := &h.Operations[i]
+		order = append(order, mark{c.key[i], by.of(op), i, !writes(op)})
 	}
 	slices.SortFunc(order, byMark)
 	last, judged := int32(-1), 0
