@@ -68,12 +68,13 @@ const (
 	fFound
 	fSwapped
 	fVersion
+	fCommitTS
 	fSchema
 )
 
 //saros:constant names
 var fieldNames = []string{"type", "id", "at", "session", "kind", "key", "old", "arg", "result", "found",
-	"swapped", "version", "schema"}
+	"swapped", "version", "commit_ts", "schema"}
 
 // Sets of fields, as bits: what a line of each type holds, no more and no less.
 const (
@@ -81,6 +82,7 @@ const (
 	closeFields  = 1<<fType | 1<<fID | 1<<fAt
 	invokeFields = closeFields | 1<<fSession | 1<<fKind | 1<<fKey | 1<<fOld | 1<<fArg
 	okFields     = closeFields | 1<<fResult | 1<<fFound | 1<<fSwapped | 1<<fVersion
+	optional     = 1 << fCommitTS // on a line of type ok; stands there only if it is not 0
 )
 
 // record is one line, decoded.
@@ -124,7 +126,7 @@ func (d *decoder) line(n int, line []byte) error {
 	case "invoke":
 		return d.onInvoke(&rec)
 	case "ok":
-		return d.onClose(&rec, Ok, okFields)
+		return d.onClose(&rec, Ok, okFields|rec.has&optional)
 	case "fail":
 		return d.onClose(&rec, Fail, closeFields)
 	case "info":
@@ -175,7 +177,11 @@ func (d *decoder) onClose(rec *record, outcome Outcome, fields uint) error {
 		return fmt.Errorf("%s of id %d, which is %s already", rec.typ, op.ID, op.Outcome)
 	}
 	op.Outcome, op.Return = outcome, rec.at
-	op.Result, op.Found, op.Swapped, op.Version = rec.op.Result, rec.op.Found, rec.op.Swapped, rec.op.Version
+	op.Result, op.Found, op.Swapped = rec.op.Result, rec.op.Found, rec.op.Swapped
+	op.Version, op.CommitTS = rec.op.Version, rec.op.CommitTS
+	if rec.has&(1<<fCommitTS) != 0 && op.CommitTS == 0 {
+		return errors.New(`field "commit_ts" is 0: none is said by leaving it out`)
+	}
 	delete(d.open, op.Session)
 	return op.validate(op.ID)
 }
@@ -278,6 +284,8 @@ func (rec *record) set(f field, s *scanner) (err error) {
 		rec.op.Old, err = strconv.ParseInt(s.number(), 10, 64)
 	case fArg:
 		rec.op.Arg, err = strconv.ParseInt(s.number(), 10, 64)
+	case fCommitTS:
+		rec.op.CommitTS, err = strconv.ParseInt(s.number(), 10, 64)
 	case fResult:
 		rec.op.Result, err = strconv.ParseInt(s.number(), 10, 64)
 	}

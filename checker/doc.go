@@ -34,6 +34,9 @@
 // and never Valid. The same operations give the same report, byte for byte, in whatever order they
 // stand in the slice. A malformed history is an input error (Validate, ReadHistory), not a verdict.
 //
-// Left out: transactions over several keys, weaker models (sessions, bounded staleness), and the search
+// Weaker models (Checks: sessions, staleness, timestamps) and locks (CheckLocks, CheckExactlyOnce) are
+// judged from what replies claim, by sweeps; Invalid then says that the claims contradict each other.
+//
+// Left out: transactions over several keys, and the search
 // for the smallest core there is: the minimiser ends in a small one.
 package checker

@@ -19,7 +19,7 @@ const schema = "saros/history/v1"
 //	{"type":"fail","id":1,"at":30}
 //	{"type":"info","id":2,"at":31}
 //
-// Every field of a type is always there, in this order; numbers are integers. A pending operation has
+// Every field of a type is always there, in this order, save the commit_ts of a reply that has none; numbers are integers. A pending operation has
 // no second event. A malformed history is refused before the first byte.
 func WriteHistory(w io.Writer, h *History) error {
 	if err := h.Validate(); err != nil {
@@ -82,6 +82,9 @@ func appendEvent(b []byte, op *Operation, returned bool) []byte {
 		b = strconv.AppendBool(append(b, `,"found":`...), op.Found)
 		b = strconv.AppendBool(append(b, `,"swapped":`...), op.Swapped)
 		b = strconv.AppendUint(append(b, `,"version":`...), op.Version, 10)
+		if op.CommitTS != 0 {
+			b = appendInt(b, "commit_ts", op.CommitTS)
+		}
 	}
 	return append(b, '}', '\n')
 }

@@ -62,6 +62,10 @@ type Operation struct {
 	Version uint64 // log index where it was executed, as its reply said; 0 if none. A claim, never trusted
 	Outcome Outcome
 
+	// CommitTS is the timestamp (ns) at which a write committed or a read looked, as the reply said; 0 if
+	// none. A claim, like Version.
+	CommitTS int64
+
 	// Virtual time in nanoseconds, a closed interval. Return is meaningless while Pending; of an Info it
 	// is when the client gave up, which bounds nothing.
 	Call, Return int64
@@ -72,6 +76,7 @@ type Response struct {
 	Result         int64
 	Found, Swapped bool
 	Version        uint64
+	CommitTS       int64
 }
 
 // History is what all clients of a run saw. Its zero value is empty and ready for use.
@@ -95,7 +100,8 @@ func (h *History) Invoke(session int32, kind Kind, key string, old, arg int64, a
 // its outcome already: a client that changes its mind is a bug of the harness.
 func (h *History) Complete(id int, at int64, res Response) {
 	op := h.settle(id, at, Ok)
-	op.Result, op.Found, op.Swapped, op.Version = res.Result, res.Found, res.Swapped, res.Version
+	op.Result, op.Found, op.Swapped = res.Result, res.Found, res.Swapped
+	op.Version, op.CommitTS = res.Version, res.CommitTS
 }
 
 // Fail records that an operation is proven to have had no effect, now or later.
@@ -152,8 +158,10 @@ func (op *Operation) validate(index int) error {
 		return fmt.Errorf("pending, yet it returned at %d", op.Return)
 	case op.Outcome != Pending && (op.Return < op.Call || op.Return > maxTime):
 		return fmt.Errorf("called at %d, returned at %d, outside [call, %d]", op.Call, op.Return, int64(maxTime))
-	case op.Outcome != Ok && (Response{op.Result, op.Found, op.Swapped, op.Version}) != Response{}:
+	case op.Outcome != Ok && (Response{op.Result, op.Found, op.Swapped, op.Version, op.CommitTS}) != Response{}:
 		return fmt.Errorf("%s, yet it carries a response", op.Outcome)
+	case op.CommitTS < 0:
+		return fmt.Errorf("commit timestamp %d is negative", op.CommitTS)
 	}
 	return validateKey(op.Key)
 }

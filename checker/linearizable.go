@@ -212,5 +212,5 @@ func (c *Checker) openUnknown(ops []*Operation) []Operation {
 // open forgets what came of op.
 func open(op *Operation) {
 	op.Outcome, op.Return = Info, never
-	op.Result, op.Found, op.Swapped, op.Version = 0, false, false, 0
+	op.Result, op.Found, op.Swapped, op.Version, op.CommitTS = 0, false, false, 0, 0
 }

@@ -1,0 +1,184 @@
+package checker
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+)
+
+// CheckStaleness judges bounded staleness: a read has the version of every write of its key, or a newer
+// one, that was acknowledged more than bound ns before the read was called. With bound 0 it finds
+// acknowledged writes that were lost.
+func CheckStaleness(h *History, bound int64) Report {
+	c, bad := columns(h, byVersion, true)
+	if bad.Reason != "" {
+		return bad
+	}
+	if bound < 0 {
+		return unknown(ReasonNotApplicable, "", fmt.Sprintf("the bound is %d ns", bound))
+	}
+	acked := c.byReturn()
+	newest := filled(int(c.keys))
+	next, judged := 0, 0
+	for _, i := range c.byCall() {
+		op := &h.Operations[i]
+		if writes(op) {
+			continue
+		}
+		for next < len(acked) && acked[next].at < op.Call-bound {
+			w := acked[next].i
+			if old := newest[c.key[w]]; old < 0 || h.Operations[w].Version > h.Operations[old].Version {
+				newest[c.key[w]] = w
+			}
+			next++
+		}
+		top := newest[c.key[i]]
+		if top < 0 {
+			continue
+		}
+		judged++
+		if w := &h.Operations[top]; op.Version < w.Version {
+			return broken("staleness/bounded", h, []int32{top, i}, fmt.Sprintf(
+				"Write #%d (version %d) was acknowledged at %d, more than %d ns before read #%d was called at %d; the read has version %d.",
+				w.ID, w.Version, w.Return, bound, op.ID, op.Call, op.Version))
+		}
+	}
+	return passed(judged, "staleness/bounded")
+}
+
+// returned is an operation and when its reply came.
+type returned struct {
+	at int64
+	i  int32
+}
+
+// byReturn returns the completed writes by return.
+func (c *columnar) byReturn() []returned { return c.ended(true) }
+
+// ended returns the completed writes, or else the reads, by return.
+func (c *columnar) ended(write bool) []returned {
+	out := make([]returned, 0, len(c.done))
+	for _, i := range c.done {
+		if op := &c.h.Operations[i]; writes(op) == write {
+			out = append(out, returned{op.Return, i})
+		}
+	}
+	slices.SortFunc(out, func(a, b returned) int { return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.i, b.i)) })
+	return out
+}
+
+func filled(n int) []int32 {
+	s := make([]int32, n)
+	for i := range s {
+		s[i] = -1
+	}
+	return s
+}
+
+// CheckPrefix judges consistent prefix: a read with version v found what the write of its key with the
+// highest version up to v left, as if it had looked at a prefix of the log.
+func CheckPrefix(h *History) Report { return prefix(h, byVersion, "staleness/prefix") }
+
+// prefix compares each read with the last write before it in the claimed order. A write of unknown
+// outcome stands nowhere in that order, so it excuses every read that found what it may have left.
+func prefix(h *History, by claim, class string) Report {
+	c, bad := columns(h, by, true)
+	if bad.Reason != "" {
+		return bad
+	}
+	excuses := excusesOf(&c)
+	order := make([]mark, 0, len(c.done))
+	for _, i := range c.done {
+		op := &h.Operations[i]
+		order = append(order, mark{c.key[i], by.of(op), i, !writes(op)})
+	}
+	slices.SortFunc(order, byMark)
+	last, judged := int32(-1), 0
+	for j, m := range order {
+		if j > 0 && order[j-1].key != m.key {
+			last = -1
+		}
+		op := &h.Operations[m.i]
+		if writes(op) {
+			last = m.i
+			continue
+		}
+		judged++
+		if left := leftBy(h, last); sees(op, left) || excuses.cover(op, m.key) {
+			continue
+		}
+		core, why := []int32{m.i}, fmt.Sprintf("Read #%d at %s %d found what no write up to there left.", op.ID, by, by.of(op))
+		if last >= 0 {
+			core = []int32{last, m.i}
+			w := &h.Operations[last]
+			why = fmt.Sprintf("Write #%d (%s %d) is the last up to %d, where read #%d looked, and left something else than the read found.",
+				w.ID, by, by.of(w), by.of(op), op.ID)
+		}
+		return broken(class, h, core, why)
+	}
+	return passed(judged, class)
+}
+
+func leftBy(h *History, i int32) state {
+	if i < 0 {
+		return state{}
+	}
+	switch op := &h.Operations[i]; op.Kind {
+	case Put, CAS:
+		return state{op.Arg, true}
+	case Increment:
+		return state{op.Result, true}
+	}
+	return state{}
+}
+
+// sees tells whether a read found s. A delete of nothing found no value.
+func sees(op *Operation, s state) bool {
+	return op.Found == s.exists && (!op.Found || op.Result == s.value)
+}
+
+// excuses says since when a write of unknown outcome may have left a state of a key.
+type excuses struct {
+	anything []int64           // unknown increments, by key
+	left     map[stateOf]int64 // the others
+}
+
+type stateOf struct {
+	key int32
+	state
+}
+
+func excusesOf(c *columnar) excuses {
+	e := excuses{anything: make([]int64, c.keys), left: map[stateOf]int64{}}
+	for k := range e.anything {
+		e.anything[k] = never
+	}
+	for i := range c.h.Operations {
+		op := &c.h.Operations[i]
+		if op.Kind == Get || op.Outcome == Ok || op.Outcome == Fail {
+			continue
+		}
+		k := c.key[i]
+		if op.Kind == Increment {
+			e.anything[k] = min(e.anything[k], op.Call)
+			continue
+		}
+		s := stateOf{k, leftBy(c.h, int32(i))}
+		if since, known := e.left[s]; !known || op.Call < since {
+			e.left[s] = op.Call
+		}
+	}
+	return e
+}
+
+func (e *excuses) cover(op *Operation, key int32) bool {
+	if e.anything[key] <= op.Return {
+		return true
+	}
+	s := state{}
+	if op.Found {
+		s = state{op.Result, true}
+	}
+	since, known := e.left[stateOf{key, s}]
+	return known && since <= op.Return
+}

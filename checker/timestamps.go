@@ -1,0 +1,106 @@
+package checker
+
+import "fmt"
+
+// CheckSnapshots judges reads at a timestamp, key by key: equal timestamps give equal answers for ever,
+// no write that was called after a read returned commits at or below the timestamp it was served, and a
+// read found what the last write committed up to its timestamp left.
+func CheckSnapshots(h *History) Report {
+	c, bad := columns(h, byTimestamp, true)
+	if bad.Reason != "" {
+		return bad
+	}
+	if r := unrepeatable(&c); r.Verdict == Invalid {
+		return r
+	}
+	if r := commitBelow(&c); r.Verdict == Invalid {
+		return r
+	}
+	return prefix(h, byTimestamp, "timestamps/snapshot")
+}
+
+func unrepeatable(c *columnar) Report {
+	type place struct {
+		key int32
+		ts  int64
+	}
+	first := map[place]int32{}
+	for _, i := range c.byCall() {
+		op := &c.h.Operations[i]
+		if writes(op) {
+			continue
+		}
+		at := place{c.key[i], op.CommitTS}
+		j, known := first[at]
+		if !known {
+			first[at] = i
+			continue
+		}
+		if a := &c.h.Operations[j]; a.Found != op.Found || a.Found && a.Result != op.Result {
+			return broken("timestamps/unrepeatable", c.h, []int32{j, i}, fmt.Sprintf(
+				"Reads #%d and #%d looked at the same timestamp %d and found different things.", a.ID, op.ID, op.CommitTS))
+		}
+	}
+	return Report{}
+}
+
+// commitBelow sweeps writes by call against reads by return, with the highest timestamp served.
+func commitBelow(c *columnar) Report {
+	reads := c.ended(false)
+	top := filled(int(c.keys))
+	next := 0
+	for _, i := range c.byCall() {
+		op := &c.h.Operations[i]
+		if !writes(op) {
+			continue
+		}
+		for next < len(reads) && reads[next].at < op.Call {
+			r := reads[next].i
+			if old := top[c.key[r]]; old < 0 || c.h.Operations[r].CommitTS > c.h.Operations[old].CommitTS {
+				top[c.key[r]] = r
+			}
+			next++
+		}
+		if j := top[c.key[i]]; j >= 0 && op.CommitTS <= c.h.Operations[j].CommitTS {
+			r := &c.h.Operations[j]
+			return broken("timestamps/commit-below-read", c.h, []int32{j, i}, fmt.Sprintf(
+				"Read #%d was served at timestamp %d and returned at %d; write #%d was called later, at %d, and committed at timestamp %d.",
+				r.ID, r.CommitTS, r.Return, op.ID, op.Call, op.CommitTS))
+		}
+	}
+	return Report{}
+}
+
+// CheckExternal judges external consistency (Corbett et al., "Spanner", OSDI 2012, section 1): a write
+// that returned before another was called, on whatever keys, has the lower timestamp. Reads may look
+// into the past and are not judged.
+func CheckExternal(h *History) Report {
+	c, bad := columns(h, byTimestamp, false)
+	if bad.Reason != "" {
+		return bad
+	}
+	done := c.byReturn()
+	top, next, judged := int32(-1), 0, 0
+	for _, i := range c.byCall() {
+		op := &h.Operations[i]
+		if !writes(op) {
+			continue
+		}
+		for next < len(done) && done[next].at < op.Call {
+			if w := done[next].i; top < 0 || h.Operations[w].CommitTS > h.Operations[top].CommitTS {
+				top = w
+			}
+			next++
+		}
+		if top < 0 {
+			continue
+		}
+		judged++
+		if w := &h.Operations[top]; w.CommitTS >= op.CommitTS {
+			return broken("timestamps/external", h, []int32{top, i}, fmt.Sprintf(
+				"Write #%d returned at %d, before write #%d was called at %d, yet its timestamp %d is not below %d.",
+				w.ID, w.Return, op.ID, op.Call, w.CommitTS, op.CommitTS))
+		}
+	}
+	return passed(judged, "timestamps/external")
+}
