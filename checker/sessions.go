@@ -220,7 +220,7 @@ func broken(class string, h *History, core []int32, why string) Report {
 		b.WriteByte('\n')
 	}
 	b.WriteByte('\n')
-	lanes(&b, ops)
+	lanes(&b, rowsOf(ops))
 	fmt.Fprintf(&b, "\n%s\n", why)
 	r.Text = b.String()
 	return r

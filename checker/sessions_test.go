@@ -3,7 +3,6 @@ package checker
 import (
 	"fmt"
 	"math/rand/v2"
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -199,15 +198,6 @@ func TestWeakChecksAgreeWithTheirDefinitions(t *testing.T) {
 			t.Errorf("%s: %d of %d invalid, of %d", check.Name, invalid, judged, rounds)
 		}
 	}
-}
-
-func histories(t *testing.T, n int) int {
-	if s := os.Getenv("SAROS_ORACLE"); s != "" {
-		if _, err := fmt.Sscan(s, &n); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return n
 }
 
 func locksWrong(h *LockHistory) bool {

@@ -80,7 +80,8 @@ func filled(n int) []int32 {
 func CheckPrefix(h *History) Report { return prefix(h, byVersion, "staleness/prefix") }
 
 // prefix compares each read with the last write before it in the claimed order. A write of unknown
-// outcome stands nowhere in that order, so it excuses every read that found what it may have left.
+// outcome stands nowhere in that order: a read that found what it may have left is no violation, but
+// whether one place suits all such reads is not decided, and then nothing is Valid.
 func prefix(h *History, by claim, class string) Report {
 	c, bad := columns(h, by, true)
 	if bad.Reason != "" {
@@ -94,6 +95,7 @@ func prefix(h *History, by claim, class string) Report {
 	}
 	slices.SortFunc(order, byMark)
 	last, judged := int32(-1), 0
+	var excused Report
 	for j, m := range order {
 		if j > 0 && order[j-1].key != m.key {
 			last = -1
@@ -104,7 +106,14 @@ func prefix(h *History, by claim, class string) Report {
 			continue
 		}
 		judged++
-		if left := leftBy(h, last); sees(op, left) || excuses.cover(op, m.key) {
+		if sees(op, leftBy(h, last)) {
+			continue
+		}
+		if excuses.cover(op, m.key) {
+			if excused.Reason == "" {
+				excused = unknown(ReasonNotApplicable, op.Key, fmt.Sprintf(
+					"read #%d found what only a write of unknown outcome may have left: its place in the order is not known", op.ID))
+			}
 			continue
 		}
 		core, why := []int32{m.i}, fmt.Sprintf("Read #%d at %s %d found what no write up to there left.", op.ID, by, by.of(op))
@@ -115,6 +124,9 @@ func prefix(h *History, by claim, class string) Report {
 				w.ID, by, by.of(w), by.of(op), op.ID)
 		}
 		return broken(class, h, core, why)
+	}
+	if excused.Reason != "" {
+		return excused
 	}
 	return passed(judged, class)
 }
