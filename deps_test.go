@@ -73,6 +73,10 @@ var house = []room{{
 		why: "a checker judges a history that may come from anywhere, a real cluster too: it knows nothing of the " +
 			"simulator, and time arrives as int64",
 	}, {
+		dirs: "checker/txn/...",
+		sees: []string{"checker"},
+		why:  "transactions are histories of their own, with the verdicts of all checks",
+	}, {
 		dirs: "checker/histories/...",
 		sees: []string{"checker"},
 		why:  "a reader of other tools' histories knows what they are read into, and has no verdict of its own",
@@ -92,7 +96,7 @@ var house = []room{{
 		why:     "the one room that meets go test and rapid outside of a test file, so that no library takes a testing.T",
 	}, {
 		dirs:    "cmd/saros/...",
-		sees:    []string{"sim", "nodes/*", "faults", "checker", "checker/histories", "scenarios", "scenarios/hunt", "scenarios/simtest"},
+		sees:    []string{"sim", "nodes/*", "faults", "checker", "checker/histories", "checker/txn", "scenarios", "scenarios/hunt", "scenarios/simtest"},
 		modules: []string{"github.com/spf13/cobra", "github.com/spf13/pflag"},
 		why:     "the command sees everything and nothing sees the command: flags, files, wall time and goroutines end here",
 	}}

@@ -7,8 +7,8 @@
 // closed (transactions that touch are concurrent), keys are missing at the start. A failed transaction
 // had no effect; one of unknown outcome counts as committed iff one of its writes was read.
 //
-// Sound and complete for strict serializability, serializability and read committed: the graph of
-// dependencies has a cycle iff no order explains the history. Snapshot isolation is Cerone and Gotsman's
+// Of lists, sound and complete for strict serializability, serializability and read committed: the graph
+// of dependencies has a cycle iff no order explains the history. Snapshot isolation is Cerone and Gotsman's
 // (JACM 2018, without session order): no cycle without two adjacent anti-dependencies. There it may be
 // Unknown, where the order of appends that nobody read would decide. So may registers at
 // every level, where a transaction of unknown outcome was observed and the version of another of its writes was

@@ -8,11 +8,14 @@ import (
 	"io"
 	"os"
 	"slices"
+	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/saros-sim/saros/checker"
 	"github.com/saros-sim/saros/checker/histories"
+	"github.com/saros-sim/saros/checker/txn"
 	"github.com/saros-sim/saros/scenarios"
 )
 
@@ -23,6 +26,19 @@ type model struct {
 	log   func(*histories.Log, checker.Budget) checker.Report
 	html  func(io.Writer, *histories.Log, checker.Report) error
 	verbs []checker.Verb // that log understands
+	weak  *checker.Check // instead of saros: a property weaker than linearizability
+	holds string         // what a valid history is; "": linearizable
+}
+
+const transactions = "transactions" // the model that is judged by package txn
+
+// weak are the models that are judged from the claims of the replies.
+func weak() (all []model) {
+	for i := range checker.Checks {
+		c := &checker.Checks[i]
+		all = append(all, model{name: c.Name, weak: c, holds: c.Name + " holds"})
+	}
+	return all
 }
 
 // judge is a history that has been read, and how to judge it.
@@ -30,14 +46,15 @@ type judge struct {
 	counts scenarios.Counts
 	check  func(checker.Budget) checker.Report
 	html   func(io.Writer, checker.Report) error // the core of an invalid report
+	holds  string
 }
 
 // models are all of them; the first is the default.
 //
 //saros:constant table
-var models = []model{
-	{"kv", checker.CheckLinearizable, (*histories.Log).CheckRegister, registerHTML, registerVerbs},
-	{"register", checker.CheckLinearizable, (*histories.Log).CheckRegister, registerHTML, registerVerbs},
+var models = append([]model{
+	{name: "kv", saros: checker.CheckLinearizable, log: (*histories.Log).CheckRegister, html: registerHTML, verbs: registerVerbs},
+	{name: "register", saros: checker.CheckLinearizable, log: (*histories.Log).CheckRegister, html: registerHTML, verbs: registerVerbs},
 	searched(checker.CounterModel(), []checker.Verb{checker.Read, checker.Add}),
 	searched(checker.QueueModel(), elementVerbs),
 	searched(checker.StackModel(), elementVerbs),
@@ -45,7 +62,8 @@ var models = []model{
 	searched(checker.SetModel(), []checker.Verb{checker.Read, checker.Add, checker.Remove}),
 	searched(checker.LockModel(), []checker.Verb{checker.Acquire, checker.Release}),
 	searched(checker.TextModel(), []checker.Verb{checker.Read, checker.Write, checker.Append}),
-}
+	{name: transactions},
+}, weak()...)
 
 //saros:constant tables
 var (
@@ -94,7 +112,9 @@ type checkResult struct {
 type checkFlags struct {
 	format, model string
 	html          string
+	isolation     string
 	budget        int64
+	bound         time.Duration
 	progress      bool
 }
 
@@ -112,7 +132,9 @@ string behind it is saros, an I porcupine, anything else jepsen.
 
 Models: kv and register (read, write, cas; in a saros history also increment and delete),
 counter (add, read), queue, stack, priority-queue (enqueue or push or insert, dequeue or pop
-or take), set (add, remove, read), lock (acquire, release), text (put, append, get).`,
+or take), set (add, remove, read), lock (acquire, release), text (put, append, get).
+Of a saros history also the session guarantees, staleness and timestamps that its replies claim (session/...,
+staleness/..., timestamps/...). transactions reads saros/transactions/v1 and asks for an --isolation.`,
 		Example: `  saros run kv@7 --history history.jsonl
   saros check history.jsonl
   saros check store/latest/history.edn --model queue --budget 50000000`,
@@ -123,6 +145,9 @@ or take), set (add, remove, read), lock (acquire, release), text (put, append, g
 	cmd.Flags().StringVar(&f.model, "model", models[0].name, "what the history is a history of, `MODEL`")
 	cmd.Flags().Int64Var(&f.budget, "budget", checker.DefaultSteps, "steps of search an object may take, `N`; then it is unknown")
 	cmd.Flags().StringVar(&f.html, "html", "", "write the core of a violation to `FILE`, drawn by Porcupine, for a browser")
+	cmd.Flags().StringVar(&f.isolation, "isolation", txn.StrictSerializable.String(), "the `LEVEL` that transactions must keep: "+strings.Join(levelNames(), ", "))
+	cmd.Flags().DurationVar(&f.bound, "bound", 0, "how stale a read may be, for staleness/bounded")
+	cmd.RegisterFlagCompletionFunc("isolation", words(levelNames()))
 	cmd.Flags().BoolVar(&f.progress, "progress", false, "show progress on stderr even if it is no terminal")
 	cmd.RegisterFlagCompletionFunc("format", words(formats))
 	cmd.RegisterFlagCompletionFunc("model", words(modelNames()))
@@ -136,6 +161,12 @@ func (a *app) check(file string, f checkFlags) error {
 		return badf("there is no model %s: %s", quoted(f.model), modelNames())
 	case f.format != "" && !slices.Contains(formats, f.format):
 		return badf("there is no format %s: %s", quoted(f.format), formats)
+	case !slices.Contains(levelNames(), f.isolation):
+		return badf("there is no isolation level %s: %s", quoted(f.isolation), levelNames())
+	case f.bound < 0:
+		return badf("--bound %v: at least 0", f.bound)
+	case f.html != "" && models[at].html == nil:
+		return badf("--html: there is no picture of model %s", f.model)
 	case f.budget < 1:
 		return badf("--budget %d: at least 1", f.budget)
 	}
@@ -153,7 +184,7 @@ func (a *app) check(file string, f checkFlags) error {
 	progress.show("reading " + file)
 	in := bufio.NewReader(source)
 	format := cmp.Or(f.format, formatOf(in))
-	j, err := load(in, format, models[at])
+	j, err := load(in, format, models[at], f)
 	if err != nil {
 		return badf("%s: %w", file, err)
 	}
@@ -176,7 +207,7 @@ func (a *app) check(file string, f checkFlags) error {
 	}
 	switch report.Verdict {
 	case checker.Valid:
-		a.print("%s: valid: linearizable\n", safe(file))
+		a.print("%s: valid: %s\n", safe(file), j.holds)
 	case checker.Invalid:
 		a.print("%s: VIOLATED: %s\n", safe(file), safe(report.Class))
 	default:
@@ -205,7 +236,17 @@ func formatOf(in *bufio.Reader) string {
 }
 
 // load reads a history and says how to judge it.
-func load(in io.Reader, format string, m model) (j judge, err error) {
+func load(in io.Reader, format string, m model, f checkFlags) (j judge, err error) {
+	j.holds = cmp.Or(m.holds, "linearizable")
+	if m.name == transactions {
+		return loadTransactions(in, format, txn.Level(slices.Index(levelNames(), f.isolation)))
+	}
+	if m.weak != nil && format == "saros" {
+		m.saros = func(h *checker.History, _ checker.Budget) checker.Report { return m.weak.Run(h, f.bound.Nanoseconds()) }
+	}
+	if m.weak != nil && format != "saros" {
+		return j, fmt.Errorf("only a saros history says what model %s judges", m.name)
+	}
 	if format == "saros" {
 		if m.saros == nil {
 			return j, fmt.Errorf("saros/history/v1 has no operations of model %s", m.name)
@@ -238,6 +279,40 @@ func load(in io.Reader, format string, m model) (j judge, err error) {
 	}
 	j.html = func(w io.Writer, r checker.Report) error { return m.html(w, l, r) }
 	return j, nil
+}
+
+func loadTransactions(in io.Reader, format string, level txn.Level) (j judge, err error) {
+	if format != "saros" {
+		return j, fmt.Errorf("transactions are read from saros/transactions/v1 only")
+	}
+	h, err := txn.ReadHistory(in)
+	if err != nil {
+		return j, err
+	}
+	for i := range h.Transactions {
+		tally(&j.counts, h.Transactions[i].Outcome)
+	}
+	j.holds = level.String()
+	j.check = func(checker.Budget) checker.Report {
+		r, err := txn.Check(h, level)
+		if err != nil { // it was read, so it is valid
+			panic(err)
+		}
+		class := ""
+		if r.Verdict == checker.Invalid {
+			class = level.String() + "/" + r.Anomaly
+		}
+		return checker.Report{Verdict: r.Verdict, Reason: r.Reason, Class: class, Op: -1, Core: r.Core, Text: r.Text}
+	}
+	return j, nil
+}
+
+// levelNames lists the isolation levels, weakest first.
+func levelNames() (names []string) {
+	for l := txn.ReadCommitted; l <= txn.StrictSerializable; l++ {
+		names = append(names, l.String())
+	}
+	return names
 }
 
 func tally(counts *scenarios.Counts, o checker.Outcome) {
