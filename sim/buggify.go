@@ -14,33 +14,23 @@ type Point struct {
 	Active bool
 	Fired  uint64
 
-	hash uint64
-}
-
-type buggifyCall struct {
-	point int
-	node  NodeID
+	hash  uint64
+	calls []uint32 // of each node, by its ID: the occurrence of ChooseBuggify
 }
 
 // Buggify implements Env.
 func (n *node) Buggify(name string) bool { return n.w.opts.Buggify && n.w.buggify(n, name) }
 
 func (w *World) buggify(n *node, name string) bool {
-	i, known := w.pointAt[name]
-	if !known {
-		i = len(w.points)
-		hash := hashName(name)
-		w.pointAt[name] = i
-		active := w.decide(BuggifyStream(0, hash), ChooseBuggify, 0, million) < buggifyPPM
-		w.points = append(w.points, Point{Name: name, Active: active, hash: hash})
-	}
-	p := &w.points[i]
+	p := w.point(name)
 	if !p.Active {
 		return false
 	}
-	call := buggifyCall{i, n.id}
-	occurrence := w.calls[call]
-	w.calls[call] = occurrence + 1
+	for len(p.calls) <= int(n.id) {
+		p.calls = append(p.calls, 0)
+	}
+	occurrence := p.calls[n.id]
+	p.calls[n.id]++
 	if w.decide(BuggifyStream(n.id, p.hash), ChooseBuggify, occurrence, million) >= buggifyPPM {
 		return false
 	}
@@ -48,6 +38,27 @@ func (w *World) buggify(n *node, name string) bool {
 	w.named = append(w.named[:0], name...)
 	w.record(TraceBuggify, n.id, 0, 0, 0, w.named)
 	return true
+}
+
+// point finds a point by its name. There are few: to compare them all, most of them
+// with the very same string, costs less than a hash of the name.
+func (w *World) point(name string) *Point {
+	for i := range w.points {
+		if w.points[i].Name == name {
+			return &w.points[i]
+		}
+	}
+	hash := hashName(name)
+	k := len(w.points)
+	if k < cap(w.points) { // its memory is reused
+		w.points = w.points[:k+1]
+	} else {
+		w.points = append(w.points, Point{})
+	}
+	p := &w.points[k]
+	active := w.decide(BuggifyStream(0, hash), ChooseBuggify, 0, million) < buggifyPPM
+	*p = Point{Name: name, Active: active, hash: hash, calls: p.calls[:0]}
+	return p
 }
 
 func hashName(name string) uint64 {

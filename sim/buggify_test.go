@@ -37,7 +37,7 @@ func TestBuggify(t *testing.T) {
 				n++
 			}
 		}
-		assert.Equal(t, Point{Name: "short batch", Active: p.Active, Fired: uint64(n), hash: p.hash}, p)
+		assert.Equal(t, []any{"short batch", uint64(n)}, []any{p.Name, p.Fired})
 		if p.Active {
 			active++
 			fired += n

@@ -63,11 +63,9 @@ type World struct {
 	answers              uint64
 	serverOff, serverLie [MaxServers]time.Duration
 
-	points  []Point // of Buggify
-	pointAt map[string]int
-	calls   map[buggifyCall]uint32 // occurrence of ChooseBuggify
-	named   []byte
-	liar    liar
+	points []Point // of Buggify
+	named  []byte
+	liar   liar
 
 	// Budget is how many events the run may have; 0: MaxEvents.
 	Budget uint64
@@ -95,7 +93,7 @@ type Violation struct {
 
 // New makes a World.
 func New(o Options) *World {
-	w := &World{sometimes: make(map[string]uint64), pointAt: make(map[string]int), calls: make(map[buggifyCall]uint32)}
+	w := &World{sometimes: make(map[string]uint64)}
 	w.Reset(o)
 	return w
 }
@@ -129,8 +127,6 @@ func (w *World) Reset(o Options) {
 	w.violations = w.violations[:0]
 	clear(w.sometimes)
 	w.points = w.points[:0]
-	clear(w.pointAt)
-	clear(w.calls)
 	w.resetNTP()
 	w.current = nil
 	w.Trace, w.After, w.OnHalt, w.OnOutOfMemory, w.PanicStack, w.Budget = nil, nil, nil, nil, nil, 0
