@@ -365,7 +365,9 @@ const loopPause = 10 * time.Millisecond // between a crash and the restart
 
 func (in *Injector) loopOnce(i, s int) {
 	id := in.t.Servers[s-1]
-	mine := func() bool { return !in.healed && in.state[i].open && in.owner[s].fault == i+1 }
+	mine := func() bool { // without power nothing restarts
+		return !in.healed && in.state[i].open && in.owner[s].fault == i+1 && !in.owner[s].power
+	}
 	in.w.At(in.w.Now().Add(loopPause), func() {
 		if !mine() {
 			return

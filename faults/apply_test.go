@@ -832,3 +832,26 @@ func TestDomains(t *testing.T) {
 		})
 	}
 }
+
+// Without power nothing restarts, a process in a crash loop neither; it comes back when the
+// loop is over.
+func TestCrashLoopInTheDark(t *testing.T) {
+	b := newBench(3, net)
+	Apply(b.w, Plan{Faults: []Fault{
+		{Kind: CrashLoop, Node: 1, At: 100 * ms, For: 1000 * ms},
+		{Kind: DomainPower, Domain: "rack 0", At: 200 * ms, For: 500 * ms},
+	}}, b.t)
+	b.w.Run(sim.Time(150*ms), nil)
+	looped := b.w.Incarnation(1)
+	b.w.Run(sim.Time(210*ms), nil)
+	dark := b.w.Incarnation(1)
+	b.w.Run(sim.Time(699*ms), nil)
+	if looped < 2 || b.w.Incarnation(1) != dark || b.w.Up(1) {
+		t.Errorf("incarnation %d in the loop, %d when it went dark, then %d; up %v", looped, dark, b.w.Incarnation(1), b.w.Up(1))
+	}
+	b.w.Run(sim.Time(1200*ms), nil)
+	if !b.w.Up(1) {
+		t.Error("it did not come back")
+	}
+	b.w.Stop()
+}

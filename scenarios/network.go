@@ -15,8 +15,8 @@ const (
 	torus          // three columns, and as many rows as it takes
 )
 
-// groups is in how many racks, regions, leaves or columns the nodes are: with three, no
-// majority of servers is in one.
+// groups is in how many racks, regions, leaves or columns the nodes are: of three servers or
+// more, no majority is in one. (A row of a torus goes through all columns.)
 const groups = 3
 
 // layout makes room for so many nodes. What a network adds to a link is little: what

@@ -247,7 +247,7 @@ func (r *Runner) Run(o Options) Result {
 			injector.Revive(n)
 			return // its disk failed: to stop is what it must do
 		}
-		if len(w.DamageOf(n)) > 0 {
+		if len(w.DamageOf(n)) > 0 || w.Lied(n) {
 			return // what it had to keep is bad, and it says so
 		}
 		w.Violate("recovery", "halted", fmt.Sprintf("node %s stopped itself: %v", w.Names()[n], err))

@@ -169,3 +169,16 @@ func TestParameterLimits(t *testing.T) {
 		})
 	}
 }
+
+// A log that stops because its disk lied about what was durable does what it must.
+func TestALyingDiskIsNoFailedRecovery(t *testing.T) {
+	res := runner(t, kv3(), "", Params{"unbounded": 1}).Run(Options{Seed: 0x6d})
+	lied := false
+	for _, c := range res.Fired {
+		lied = lied || c.Kind == faults.DiskLies
+	}
+	require.True(t, lied)
+	for _, v := range res.Violations {
+		require.NotEqual(t, "recovery", v.Check, v.Detail)
+	}
+}

@@ -89,6 +89,7 @@ type diskTrouble struct {
 	syncs    int // the next ones fail
 	revert   bool
 	lying    bool
+	lied     bool              // a sync made nothing durable and said that all is well
 	writes   [diskFaultEnd]int // the next ones go wrong like this
 	damages  []damage
 	draws    uint32 // occurrence of ChooseDamage
@@ -176,6 +177,10 @@ func (w *World) SetLying(id NodeID, lies bool) bool {
 	d.trouble.lying = lies
 	return d.announce(DiskLie, calmedUnless(lies), 0)
 }
+
+// Lied tells whether a sync of this disk ever ended well and left something undone: what it
+// holds may be any mixture of old and new, which DamageOf does not list.
+func (w *World) Lied(id NodeID) bool { return w.nodes[id].disk.trouble.lied }
 
 // Lying tells whether a disk lies now.
 func (w *World) Lying(id NodeID) bool { return w.nodes[id].disk.trouble.lying }
@@ -376,7 +381,7 @@ func (w *World) ReplaceDisk(id NodeID) bool {
 	}
 	d.clear()
 	t := &d.trouble
-	t.syncs, t.lying, t.writes = 0, false, [diskFaultEnd]int{}
+	t.syncs, t.lying, t.lied, t.writes = 0, false, false, [diskFaultEnd]int{}
 	return d.announce(DiskReplaced, diskArmed, 0)
 }
 
@@ -414,7 +419,8 @@ func (w *World) EvictCache(id NodeID) bool {
 }
 
 // DamageOf lists the bytes of a node's disk that a fault has made bad, and nothing has
-// overwritten since, in the order in which they were hit.
+// overwritten since, in the order in which they were hit. What a lying disk did not write is
+// not among them; see Lied.
 func (w *World) DamageOf(id NodeID) []Damage {
 	d := &w.nodes[id].disk
 	var bad []Damage
@@ -554,11 +560,13 @@ func (d *disk) finishFaulty(r *ioResult) {
 	case r.op == OpSync && d.trouble.lying:
 		f := &d.files[r.file]
 		if n := r.mark - f.synced; n > 0 {
+			d.trouble.lied = true
 			d.strikes(DiskLie, d.nameOf(r.file), int64(n))
 		}
 		return
 	case r.op == OpSyncDir && d.trouble.lying:
 		if n := r.mark - d.synced; n > 0 {
+			d.trouble.lied = true
 			d.strikes(DiskLie, "", int64(n))
 		}
 		return

@@ -128,6 +128,7 @@ type traceLine struct {
 	Fault       string `json:"fault"`
 	Phase       string `json:"phase"`
 	Point       string `json:"point"`
+	Pipe        int64  `json:"pipe"`
 	What        string `json:"what"`
 	Arg         int64  `json:"arg"`
 	Digest      string `json:"digest"`
@@ -162,6 +163,8 @@ func readable(object []byte) string {
 		what = fmt.Sprintf("disturb link from %s, %s %d", l.From, l.What, l.Arg)
 	case "disk":
 		what = fmt.Sprintf("disk fault %s %s", l.Fault, l.Phase)
+	case "cut_pipe", "mend_pipe":
+		what = fmt.Sprintf("%s %d", l.Type, l.Pipe)
 	case "buggify":
 		what = "buggify " + l.Point
 	default:
