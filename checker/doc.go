@@ -37,6 +37,6 @@
 // Weaker models (Checks: sessions, staleness, timestamps) and locks (CheckLocks, CheckExactlyOnce) are
 // judged from what replies claim, by sweeps; Invalid then says that the claims contradict each other.
 //
-// Left out: transactions over several keys, and the search
-// for the smallest core there is: the minimiser ends in a small one.
+// Transactions over several keys are judged by package txn. Left out is the search for the smallest
+// core there is: the minimiser ends in a small one.
 package checker
