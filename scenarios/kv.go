@@ -266,7 +266,7 @@ func (s *kvSystem) drawFrom() faults.Profile {
 }
 
 func (s *kvSystem) topology() faults.Topology {
-	return faults.Topology{Servers: s.servers, Clients: s.ids, Domains: s.domains(), Leader: s.leader, Kinds: func(name string) (sim.Kind, bool) {
+	return faults.Topology{Servers: s.servers, Clients: s.ids, Domains: s.nemesis.Domains, Leader: s.leader, Kinds: func(name string) (sim.Kind, bool) {
 		for i, k := range raft.KindNames() {
 			if k == name && i > 0 {
 				return sim.Kind(i), true

@@ -142,38 +142,37 @@ var disturbanceNames = [...]string{"delay_factor", "tail_ppm", "loss_ppm", "dupl
 func (w *World) disturb(from, to NodeID, d Disturbance, sign int64) {
 	w.layout()
 	l := w.link(from, to)
-	tell := func(part disturbance, now int64) { w.record(TraceDisturb, to, from, Kind(part), uint64(now), nil) }
 	if factor := int32(max(d.DelayFactor, 1)); factor > 1 {
 		if l.factor = max(l.factor, 1); sign > 0 {
 			l.factor *= factor
 		} else {
 			l.factor /= factor
 		}
-		tell(delayFactor, int64(l.factor))
+		w.disturbed(from, to, delayFactor, int64(l.factor))
 	}
-	plain := func(part disturbance, have *int32, by int64) {
-		if by != 0 {
-			*have += int32(sign * by)
-			tell(part, int64(*have))
-		}
-	}
-	plain(tailPPM, &l.tail, d.TailPPM)
-	plain(lossPPM, &l.loss, d.LossPPM)
-	plain(duplicatePPM, &l.dup, d.DuplicatePPM)
+	disturbPart(w, from, to, tailPPM, &l.tail, sign*d.TailPPM)
+	disturbPart(w, from, to, lossPPM, &l.loss, sign*d.LossPPM)
+	disturbPart(w, from, to, duplicatePPM, &l.dup, sign*d.DuplicatePPM)
 	if d.CorruptPPM|d.ReplayPPM|int64(d.ReplayMax)|d.BurstLossPPM == 0 {
 		return
 	}
 	s := w.special(from, to)
 	s.replayMax += time.Duration(sign) * d.ReplayMax
-	special := func(part disturbance, have *int64, by int64) {
-		if by != 0 {
-			*have += sign * by
-			tell(part, *have)
-		}
+	disturbPart(w, from, to, corruptPPM, &s.corrupt, sign*d.CorruptPPM)
+	disturbPart(w, from, to, replayPPM, &s.replay, sign*d.ReplayPPM)
+	disturbPart(w, from, to, burstLossPPM, &s.burst, sign*d.BurstLossPPM)
+}
+
+// disturbPart changes one part of what disturbs a link, if it changes.
+func disturbPart[T int32 | int64](w *World, from, to NodeID, part disturbance, have *T, by int64) {
+	if by != 0 {
+		*have += T(by)
+		w.disturbed(from, to, part, int64(*have))
 	}
-	special(corruptPPM, &s.corrupt, d.CorruptPPM)
-	special(replayPPM, &s.replay, d.ReplayPPM)
-	special(burstLossPPM, &s.burst, d.BurstLossPPM)
+}
+
+func (w *World) disturbed(from, to NodeID, part disturbance, now int64) {
+	w.record(TraceDisturb, to, from, Kind(part), uint64(now), nil)
 }
 
 // admit panics when a frame cannot be sent: now, in the handler that has the bug, not

@@ -60,7 +60,7 @@ func (a *analysis) invalid(name, why string, key int32, from, to int32) {
 
 func sortedIDs(core []int32) []int {
 	slices.Sort(core)
-	return u2ids(slices.Compact(core))
+	return idsOf(slices.Compact(core))
 }
 
 // gather interns keys and lists writes and reads, in the order of the history.

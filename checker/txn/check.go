@@ -156,14 +156,14 @@ func (a *analysis) snapshotWithoutCycle() Report {
 	}
 	for k := range a.keys {
 		if u := a.unread[k]; len(u) > 1 {
-			return Report{Reason: checker.ReasonNotApplicable, Core: u2ids(u),
+			return Report{Reason: checker.ReasonNotApplicable, Core: idsOf(u),
 				Text: fmt.Sprintf("key %q: the order of appends that nobody read would decide (transactions %v)\n", a.keys[k], u)}
 		}
 	}
 	return Report{Verdict: checker.Valid}
 }
 
-func u2ids(u []int32) []int {
+func idsOf(u []int32) []int {
 	ids := make([]int, len(u))
 	for i := range u {
 		ids[i] = int(u[i])

@@ -19,7 +19,17 @@ const (
 )
 
 func kindName(k uint8) string {
-	return map[uint8]string{ww: "ww", wr: "wr", rw: "rw", rt: "realtime"}[k]
+	switch k {
+	case ww:
+		return "ww"
+	case wr:
+		return "wr"
+	case rw:
+		return "rw"
+	case rt:
+		return "realtime"
+	}
+	return ""
 }
 
 func (a *analysis) add(from, to, key int32, kind uint8) {

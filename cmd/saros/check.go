@@ -241,11 +241,11 @@ func load(in io.Reader, format string, m model, f checkFlags) (j judge, err erro
 	if m.name == transactions {
 		return loadTransactions(in, format, txn.Level(slices.Index(levelNames(), f.isolation)))
 	}
-	if m.weak != nil && format == "saros" {
+	if m.weak != nil {
+		if format != "saros" {
+			return j, fmt.Errorf("only a saros history says what model %s judges", m.name)
+		}
 		m.saros = func(h *checker.History, _ checker.Budget) checker.Report { return m.weak.Run(h, f.bound.Nanoseconds()) }
-	}
-	if m.weak != nil && format != "saros" {
-		return j, fmt.Errorf("only a saros history says what model %s judges", m.name)
 	}
 	if format == "saros" {
 		if m.saros == nil {
