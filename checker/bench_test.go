@@ -37,11 +37,11 @@ func workload(seed uint64, operations, keys, sessions, lost int) *History {
 		slots[i].session = int32(len(h.Operations) - 1) // from here on: its ID
 	}
 	sortBy(order, func(i int) int64 { return slots[i].point })
-	store := map[string]int64{}
+	store := map[string]oracleCell{}
 	for version, i := range order {
 		op := &h.Operations[slots[i].session]
-		if value, ok := store[op.Key]; op.Kind == CAS && ok && rng.IntN(3) > 0 {
-			op.Old = value
+		if cell := store[op.Key]; op.Kind == CAS && cell.there && rng.IntN(3) > 0 {
+			op.Old = cell.value
 		}
 		unknown := lost > 0 && rng.IntN(lost) == 0
 		if unknown {

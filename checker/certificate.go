@@ -13,10 +13,13 @@ import (
 // before it, and those left over at the end, where nothing contradicts them. This choice may miss a
 // legal order, never invent one: all of it goes through place.
 type certificate struct {
-	order []*Operation // known outcomes, as claimed
-	open  []*Operation // unknown outcomes not yet placed, by call
-	chain []*Operation // scratch of reach
-	state state
+	order  []*Operation // known outcomes, as claimed
+	open   []*Operation // unknown outcomes, by call
+	left   []int32      // places in open, by the state that the operation leaves, then by call
+	placed []bool       // by place in open
+	first  [Delete + 1]int
+	chain  []int32 // scratch of reach
+	state  state
 	// latest is the maximum call of all that is placed. Whatever follows must not have returned before.
 	latest int64
 }
@@ -33,7 +36,7 @@ func (c *certificate) proves(ops []*Operation) bool {
 		}
 	}
 	slices.SortFunc(c.order, byClaim)
-	slices.SortFunc(c.open, byCall)
+	c.prepare()
 	for _, op := range c.order {
 		if c.place(op) {
 			continue
@@ -44,6 +47,21 @@ func (c *certificate) proves(ops []*Operation) bool {
 		}
 	}
 	return true
+}
+
+// prepare puts the unknown operations where reach finds them.
+func (c *certificate) prepare() {
+	slices.SortFunc(c.open, byCall)
+	c.left = slices.Grow(c.left[:0], len(c.open))
+	for i, op := range c.open {
+		if op.Kind != Increment { // what that leaves depends on what it finds
+			c.left = append(c.left, int32(i))
+		}
+	}
+	slices.SortFunc(c.left, func(i, j int32) int { return cmp.Or(compare(c.leaves(i), c.leaves(j)), cmp.Compare(i, j)) })
+	c.placed = slices.Grow(c.placed[:0], len(c.open))[:len(c.open)]
+	clear(c.placed)
+	c.first = [Delete + 1]int{}
 }
 
 // byClaim orders by version. A read served at an index without an entry of its own carries the version
@@ -85,61 +103,81 @@ func (c *certificate) place(op *Operation) bool {
 // reach places unknown operations that lead to a state in which op's reply is right, if it finds any.
 func (c *certificate) reach(op *Operation) {
 	want := sightOf(op)
-	if want.existing && c.placeFirst(op, func(u *Operation) bool { return u.Kind == Put }) {
+	if want.existing && c.placeFirst(op, Put, 0) || want.missing && c.placeFirst(op, Delete, 0) {
 		return
 	}
-	if want.missing && c.placeFirst(op, func(u *Operation) bool { return u.Kind == Delete }) {
-		return
-	}
-	if want.hasValue && !c.reachByWrites(op, want.value) {
-		c.reachByIncrements(op, want.value)
+	if want.exact && !c.reachByWrites(op, want.state) {
+		for c.state.value != want.state.value && c.placeFirst(op, Increment, want.state.value-c.state.value) {
+		}
 	}
 }
 
-// reachByWrites looks backwards for a put, or a chain of CAS, that ends in value.
-func (c *certificate) reachByWrites(op *Operation, value int64) bool {
+// reachByWrites looks backwards for a put, a delete, or a chain of CAS, that ends in want.
+func (c *certificate) reachByWrites(op *Operation, want state) bool {
 	c.chain = c.chain[:0]
-	for c.state != (state{value, true}) {
-		i := slices.IndexFunc(c.open, func(u *Operation) bool {
-			return u.Call <= op.Return && (u.Kind == Put || u.Kind == CAS) && u.Arg == value && !slices.Contains(c.chain, u)
-		})
+	for c.state != want {
+		i := c.openThat(op, want)
 		if i < 0 {
+			for _, i := range c.chain {
+				c.placed[i] = false
+			}
 			return false
 		}
-		u := c.open[i]
-		c.chain = append(c.chain, u)
-		if u.Kind == Put {
+		c.placed[i] = true
+		c.chain = append(c.chain, i)
+		if c.open[i].Kind != CAS {
 			break
 		}
-		value = u.Old
+		want = state{c.open[i].Old, true}
 	}
-	for _, u := range slices.Backward(c.chain) {
-		c.place(u)
-		i := slices.Index(c.open, u)
-		c.open = slices.Delete(c.open, i, i+1)
+	for _, i := range slices.Backward(c.chain) {
+		c.place(c.open[i])
 	}
 	return true
 }
 
-// reachByIncrements adds increments, earliest first, while they lead towards value.
-func (c *certificate) reachByIncrements(op *Operation, value int64) {
-	for c.state.value != value && c.placeFirst(op, func(u *Operation) bool {
-		gap := value - c.state.value
-		return u.Kind == Increment && (u.Arg > 0 && u.Arg <= gap || u.Arg < 0 && u.Arg >= gap)
-	}) {
-	}
+func (c *certificate) leaves(i int32) state {
+	left, _ := leaves(c.open[i])
+	return left
 }
 
-// placeFirst places the unknown operation that fits with the earliest call: of equals it binds later
-// operations least.
-func (c *certificate) placeFirst(op *Operation, fits func(u *Operation) bool) bool {
-	for i, u := range c.open {
+func compare(a, b state) int {
+	return cmp.Or(cmp.Compare(a.value, b.value), falseFirst(a.exists, b.exists))
+}
+
+// openThat is the place of the unknown write with the earliest call that leaves want, if it was called before
+// op returned and is not placed yet; or none.
+func (c *certificate) openThat(op *Operation, want state) int32 {
+	at, _ := slices.BinarySearchFunc(c.left, want, func(i int32, want state) int { return compare(c.leaves(i), want) })
+	for ; at < len(c.left); at++ {
+		i := c.left[at]
+		if c.open[i].Call > op.Return || c.leaves(i) != want {
+			break
+		}
+		if !c.placed[i] {
+			return i
+		}
+	}
+	return none
+}
+
+// placeFirst places the unknown operation of a kind with the earliest call: of equals it binds later
+// operations least. Of increments it takes those that lead towards a value that is gap away.
+func (c *certificate) placeFirst(op *Operation, kind Kind, gap int64) bool {
+	for i := c.first[kind]; i < len(c.open); i++ {
+		u := c.open[i]
+		if c.placed[i] || u.Kind != kind {
+			if i == c.first[kind] {
+				c.first[kind]++
+			}
+			continue
+		}
 		if u.Call > op.Return {
 			break
 		}
-		if fits(u) {
+		if kind != Increment || u.Arg > 0 && u.Arg <= gap || u.Arg < 0 && u.Arg >= gap {
+			c.placed[i] = true
 			c.place(u)
-			c.open = slices.Delete(c.open, i, i+1)
 			return true
 		}
 	}

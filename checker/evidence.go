@@ -17,9 +17,9 @@ func (z *zones) contradict() []Operation {
 		z.take(z.zones[a].writer)
 	case refused:
 		z.take(a)
-		z.take(z.zones[z.find(z.ops[a].Old)].writer)
+		z.take(z.zones[z.find(state{z.ops[a].Old, true})].writer)
 	case forked:
-		z.take(z.zones[z.find(z.ops[z.zones[a].writer].Old)].writer)
+		z.take(z.zones[z.zones[a].before].writer)
 		for _, at := range [...]int32{a, b} {
 			z.take(z.zones[at].writer)
 			z.because(at)
@@ -36,8 +36,6 @@ func (z *zones) contradict() []Operation {
 		z.takeChain(a, b, z.lateIn(a, z.zones[b].f))
 	case crossed:
 		z.cross(a, b)
-	case lost:
-		z.lose(a)
 	}
 	return z.copies()
 }
@@ -93,7 +91,7 @@ func (z *zones) lateIn(at int32, f int64) int32 {
 		if op.Call <= f || op.Outcome != Ok || op.Return >= until(z.ops[best]) {
 			continue
 		}
-		if int32(i) == v.writer || found(op, state{v.value, true}) {
+		if int32(i) == v.writer || found(op, v.state) {
 			best = int32(i)
 		}
 	}
@@ -102,28 +100,7 @@ func (z *zones) lateIn(at int32, f int64) int32 {
 
 // found reports whether the reply of op proves that it found the state s and left it.
 func found(op *Operation, s state) bool {
-	switch {
-	case op.Kind == Get || op.Kind == CAS && !op.Swapped || op.Kind == Delete && !op.Found:
-		return seen(op) == s
-	}
-	return op.Kind == CAS && op.Old == op.Arg && s == state{op.Old, true}
-}
-
-// lose takes an operation that found the key missing after zone at, or one behind it, was there.
-func (z *zones) lose(at int32) {
-	b := z.span(at)
-	for z.zones[at].f != b.f {
-		at = z.zones[at].behind
-	}
-	best := z.missing.last
-	for i, op := range z.ops {
-		if op.Call > b.f && op.Outcome == Ok && op.Return < z.ops[best].Return && isRead(op) && found(op, state{}) {
-			best = int32(i)
-		}
-	}
-	z.take(best)
-	z.take(z.zones[at].first)
-	z.take(z.zones[at].writer)
+	return isRead(op) && seen(op) == s || op.Kind == CAS && op.Old == op.Arg && s == state{op.Old, true}
 }
 
 // takeChain takes what binds two zones of a block, in either order, and op, an operation of the second.
@@ -153,6 +130,9 @@ func (z *zones) below(a, b int32) bool {
 
 // because takes what proves that zone at happened, the zone's writer aside if it is not that.
 func (z *zones) because(at int32) {
+	if at == start {
+		return
+	}
 	for v := &z.zones[at]; ; v = &z.zones[v.behind] {
 		switch {
 		case v.writer >= 0 && z.ops[v.writer].Outcome == Ok:
@@ -166,9 +146,17 @@ func (z *zones) because(at int32) {
 	}
 }
 
+// take adds operation i to the evidence, if there is one, and whoever wrote what a delete says to have
+// replaced.
 func (z *zones) take(i int32) {
-	if i >= 0 {
-		z.evidence = append(z.evidence, z.ops[i])
+	for i >= 0 {
+		op := z.ops[i]
+		known := slices.Contains(z.evidence, op)
+		z.evidence = append(z.evidence, op)
+		if known || op.Kind != Delete || op.Outcome != Ok || op.Arg == 0 {
+			return
+		}
+		i = z.zones[z.find(seen(op))].writer
 	}
 }
 
@@ -180,7 +168,7 @@ func (z *zones) copies() (list []Operation) {
 		if op.Outcome != Ok {
 			open(&copied)
 		}
-		if op.Kind == CAS && !isRead(op) && op.Old != op.Arg && z.zones[z.find(op.Old)].writer >= 0 && !z.writes(op.Old) {
+		if op.Kind == CAS && !isRead(op) && op.Old != op.Arg && z.zones[z.find(state{op.Old, true})].writer >= 0 && !z.writes(op.Old) {
 			copied.Kind, copied.Old, copied.Swapped = Put, 0, false
 		}
 		list = append(list, copied)

@@ -32,7 +32,7 @@ const (
 	Put            // sets the value, whatever was there
 	CAS            // sets Arg iff the key exists and its value is Old
 	Increment      // adds Arg; a missing key counts as 0; overflow wraps
-	Delete         // removes the key
+	Delete         // removes the key, and leaves the tombstone Arg
 )
 
 //saros:constant names
@@ -55,9 +55,9 @@ type Operation struct {
 	Key     string // at most maxKeyBytes of UTF-8
 	Kind    Kind
 	Old     int64  // CAS: expected value
-	Arg     int64  // Put, CAS: new value; Increment: delta
-	Result  int64  // Get: value read; Increment: value after; CAS failed: value seen
-	Found   bool   // Get, failed CAS: key existed when read; Delete: key existed
+	Arg     int64  // Put, CAS: new value; Increment: delta; Delete: tombstone, 0 for none
+	Result  int64  // Get, failed CAS: value seen, or tombstone of a missing key; Increment: value after
+	Found   bool   // Get, failed CAS, Delete: key existed before
 	Swapped bool   // CAS only
 	Version uint64 // log index where it was executed, as its reply said; 0 if none. A claim, never trusted
 	Outcome Outcome

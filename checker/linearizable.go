@@ -76,7 +76,7 @@ type keyOperations struct {
 	key        string
 	operations []*Operation
 	count      int
-	mixed      bool // deletes or increments among them: zones may not prove them valid, the certificate goes first
+	mixed      bool // increments or deletes without a tombstone among them: zones may not prove them valid, the certificate goes first
 }
 
 const skipped = -1
@@ -85,7 +85,7 @@ const skipped = -1
 // invalid. With none invalid the verdict is Unknown if one key was not decided, and Valid if all were.
 func (c *Checker) CheckLinearizable(h *History, b Budget) Report {
 	for i := range h.Operations {
-		if op := &h.Operations[i]; op.Kind > Delete || op.Outcome > Info || op.Outcome == Ok && op.Return < op.Call {
+		if op := &h.Operations[i]; op.Kind > Delete || op.Outcome > Info || op.Call < 0 || op.Outcome == Ok && op.Return < op.Call {
 			return unknown(ReasonNotApplicable, op.Key, fmt.Sprintf("malformed history: %s", line(op)))
 		}
 	}
@@ -155,7 +155,7 @@ func (c *Checker) gather(h *History) (completed int) {
 			c.keys = append(c.keys, keyOperations{key: op.Key})
 		}
 		c.keys[n].count++
-		c.keys[n].mixed = c.keys[n].mixed || op.Kind >= Increment
+		c.keys[n].mixed = c.keys[n].mixed || op.Kind == Increment || op.Kind == Delete && op.Arg == 0
 		c.number = append(c.number, n)
 		total++
 	}

@@ -342,7 +342,7 @@ func TestMetamorphic(t *testing.T) {
 		if base.Verdict != Valid {
 			continue
 		}
-		change("widen intervals", func(op *Operation) { op.Call -= 2; op.Return += 3 })
+		change("widen intervals", func(op *Operation) { op.Call = max(0, op.Call-2); op.Return += 3 })
 		if slices.ContainsFunc(h.Operations, func(op Operation) bool { return op.Outcome == Ok && op.Kind != Get }) {
 			change("forget the replies of reads", func(op *Operation) {
 				if op.Kind == Get {

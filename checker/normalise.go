@@ -11,8 +11,8 @@ const rounds = 8
 // Both keep the verdict, in both directions; without them a search is exponential in their number.
 type normaliser struct {
 	sightings sightings
-	writers   map[int64]int   // value → how many operations may have left it
-	first     map[int64]int64 // value → earliest return of an operation that found it for certain
+	writers   map[state]int   // how many operations may have left it
+	first     map[state]int64 // earliest return of an operation that found it for certain
 }
 
 // normalise works in place and returns what is left. Unknown operations must have Outcome Info and
@@ -56,23 +56,25 @@ func (n *normaliser) dropUnseen(ops []Operation) []Operation {
 	return ops
 }
 
-// settleSeen turns unknown puts and CAS whose value was found into known ones. It must be the only
-// operation that can have left that value. Then in every legal order it took effect, and earlier than
-// each operation that found its value took effect, hence no later than any of those returned.
+// settleSeen turns unknown puts and CAS whose value was found into known ones, and gives deletes whose
+// tombstone was found a return. It must be the only operation that can have left that state. Then in
+// every legal order it took effect, and earlier than each operation that found the state took effect,
+// hence no later than any of those returned. (What a delete replaced stays unknown.)
 func (n *normaliser) settleSeen(ops []Operation) {
 	if n.writers == nil {
-		n.writers, n.first = map[int64]int{}, map[int64]int64{}
+		n.writers, n.first = map[state]int{}, map[state]int64{}
 	}
 	clear(n.writers)
 	clear(n.first)
+	n.writers[state{}] = 2 // the start, and every delete without a tombstone
 	for i := range ops {
 		op := &ops[i]
 		after, known := leaves(op)
 		switch {
 		case !known: // an increment that may have left any value
 			return
-		case !isRead(op) && after.exists:
-			n.writers[after.value]++
+		case !isRead(op):
+			n.writers[after]++
 		}
 		if op.Outcome == Ok {
 			n.found(op)
@@ -82,15 +84,17 @@ func (n *normaliser) settleSeen(ops []Operation) {
 		changed = false
 		for i := len(ops) - 1; i >= 0; i-- {
 			op := &ops[i]
-			if op.Outcome == Ok || op.Kind != Put && op.Kind != CAS || n.writers[op.Arg] != 1 {
+			if op.Return != never {
 				continue
 			}
-			first, found := n.first[op.Arg]
-			if !found {
+			after, _ := leaves(op)
+			first, found := n.first[after]
+			if !found || n.writers[after] != 1 {
 				continue
 			}
-			if op.Outcome, op.Swapped = Ok, op.Kind == CAS; first >= op.Call {
-				op.Return = first // else it was read before it was called: illegal with any return
+			op.Return = max(first, op.Call) // found before it was called: illegal with any return
+			if op.Kind != Delete {
+				op.Outcome, op.Swapped = Ok, op.Kind == CAS
 			}
 			n.found(op)
 			changed = true
@@ -98,21 +102,21 @@ func (n *normaliser) settleSeen(ops []Operation) {
 	}
 }
 
-// found notes the value that a known operation found for certain.
+// found notes the state that a known operation found for certain.
 func (n *normaliser) found(op *Operation) {
 	s := sightOf(op)
-	if !s.hasValue || s.missing {
+	if !s.exact || s.missing {
 		return
 	}
-	if first, ok := n.first[s.value]; !ok || op.Return < first {
-		n.first[s.value] = op.Return
+	if first, ok := n.first[s.state]; !ok || op.Return < first {
+		n.first[s.state] = op.Return
 	}
 }
 
 // sightings counts who may find what, and how late.
 type sightings struct {
-	values   map[int64]tally
-	missing  tally
+	states   map[state]tally
+	missing  tally // the key missing, with any tombstone
 	existing tally // the key with any value: known deletes
 	all      tally // unknown increments: what they find decides what they leave
 }
@@ -131,20 +135,20 @@ func (t *tally) add(op *Operation, by int) {
 func (t tally) since(call int64) bool { return t.count > 0 && t.last >= call }
 
 func (s *sightings) reset() {
-	if s.values == nil {
-		s.values = map[int64]tally{}
+	if s.states == nil {
+		s.states = map[state]tally{}
 	}
-	clear(s.values)
-	*s = sightings{values: s.values}
+	clear(s.states)
+	*s = sightings{states: s.states}
 }
 
 // add counts op in (by = 1) or out (by = -1).
 func (s *sightings) add(op *Operation, by int) {
 	what := sightOf(op)
-	if what.hasValue {
-		t := s.values[what.value]
+	if what.exact {
+		t := s.states[what.state]
 		t.add(op, by)
-		s.values[what.value] = t
+		s.states[what.state] = t
 	}
 	switch {
 	case what.missing && what.existing:
@@ -170,10 +174,8 @@ func (s *sightings) unseen(m *Operation) bool {
 	switch {
 	case !known || s.all.since(m.Call):
 		return false
-	case !after.exists:
-		return !s.missing.since(m.Call)
-	case m.Kind != CAS && s.existing.since(m.Call):
+	case !after.exists && s.missing.since(m.Call), m.Kind != CAS && after.exists && s.existing.since(m.Call):
 		return false
 	}
-	return !s.values[after.value].since(m.Call)
+	return !s.states[after].since(m.Call)
 }

@@ -21,10 +21,16 @@ func oracle(h *History) bool {
 			ops = append(ops, op)
 		}
 	}
-	return oracleFrom(ops, map[string]int64{})
+	return oracleFrom(ops, map[string]oracleCell{})
 }
 
-func oracleFrom(todo []Operation, store map[string]int64) bool {
+// oracleCell is what a key holds: a value, or the tombstone of who deleted it.
+type oracleCell struct {
+	value int64
+	there bool
+}
+
+func oracleFrom(todo []Operation, store map[string]oracleCell) bool {
 	if !slices.ContainsFunc(todo, func(op Operation) bool { return op.Outcome == Ok }) {
 		return true // what is unknown may never have happened
 	}
@@ -45,26 +51,29 @@ func oracleFrom(todo []Operation, store map[string]int64) bool {
 
 // oracleApply carries out op on a copy of store and reports whether its reply is right, looking only at
 // the fields that mean something for the kind.
-func oracleApply(op Operation, store map[string]int64) (next map[string]int64, right bool) {
+func oracleApply(op Operation, store map[string]oracleCell) (next map[string]oracleCell, right bool) {
 	next = maps.Clone(store)
-	value, exists := store[op.Key]
-	read := op.Found == exists && (!exists || op.Result == value)
+	cell := store[op.Key]
+	read := op.Found == cell.there && op.Result == cell.value
 	switch op.Kind {
 	case Get:
 		right = read
 	case Put:
-		next[op.Key], right = op.Arg, true
+		next[op.Key], right = oracleCell{op.Arg, true}, true
 	case CAS:
-		if exists && value == op.Old {
-			next[op.Key], right = op.Arg, op.Swapped
+		if cell == (oracleCell{op.Old, true}) {
+			next[op.Key], right = oracleCell{op.Arg, true}, op.Swapped
 		} else {
 			right = !op.Swapped && read
 		}
 	case Increment:
-		next[op.Key], right = value+op.Arg, op.Result == value+op.Arg
+		if !cell.there {
+			cell.value = 0
+		}
+		next[op.Key], right = oracleCell{cell.value + op.Arg, true}, op.Result == cell.value+op.Arg
 	case Delete:
-		delete(next, op.Key)
-		right = op.Found == exists
+		next[op.Key] = oracleCell{op.Arg, false}
+		right = op.Found == cell.there && (op.Arg == 0 || op.Result == cell.value)
 	}
 	return next, right || op.Outcome != Ok
 }
@@ -80,6 +89,7 @@ func generate(d draw, maxOps int) *History {
 	n := 1 + d(maxOps)
 	unique := d.one(2)
 	counters := d.one(3)
+	tombstones := d.one(2)
 	keys := []string{"a", "b"}[:1+d(4)/3]
 	value := func(i int) int64 {
 		if unique {
@@ -107,7 +117,9 @@ func generate(d draw, maxOps int) *History {
 		case k < 7:
 			op.Kind, op.Old, op.Arg = CAS, value(d(i+1)), value(i)
 		default:
-			op.Kind = Delete
+			if op.Kind = Delete; tombstones && !d.one(8) {
+				op.Arg = value(i)
+			}
 		}
 		p := planned{op, call + d(int(op.Return)-call+1), true}
 		switch d(8) {
@@ -120,7 +132,7 @@ func generate(d draw, maxOps int) *History {
 		plan = append(plan, p)
 	}
 	slices.SortStableFunc(plan, func(a, b planned) int { return a.point - b.point })
-	store := map[string]int64{}
+	store := map[string]oracleCell{}
 	h := &History{Operations: make([]Operation, n)}
 	versions := d(4)
 	for i, p := range plan {
@@ -147,23 +159,28 @@ func generate(d draw, maxOps int) *History {
 }
 
 // execute answers op from a true store.
-func execute(op *Operation, store map[string]int64) {
+func execute(op *Operation, store map[string]oracleCell) {
 	said := Operation{Outcome: Ok}
-	value, exists := store[op.Key]
+	cell := store[op.Key]
 	next, _ := oracleApply(*op, store)
 	clear(store)
 	maps.Copy(store, next)
 	switch op.Kind {
 	case Get:
-		said.Result, said.Found = value, exists
+		said.Result, said.Found = cell.value, cell.there
 	case CAS:
-		if said.Swapped = exists && value == op.Old; !said.Swapped {
-			said.Result, said.Found = value, exists
+		if said.Swapped = cell == (oracleCell{op.Old, true}); !said.Swapped {
+			said.Result, said.Found = cell.value, cell.there
 		}
 	case Increment:
-		said.Result = value + op.Arg
+		said.Result = op.Arg
+		if cell.there {
+			said.Result += cell.value
+		}
 	case Delete:
-		said.Found = exists
+		if said.Found = cell.there; op.Arg != 0 {
+			said.Result = cell.value
+		}
 	}
 	if op.Outcome == Ok {
 		op.Result, op.Found, op.Swapped = said.Result, said.Found, said.Swapped
@@ -190,7 +207,9 @@ func lie(d draw, h *History) {
 			op.Result, op.Found, op.Swapped = other.Result, other.Found, other.Swapped
 		}
 	case 1:
-		op.Result, op.Found = 0, false
+		if op.Result, op.Found = 0, false; d.one(2) && other.Kind == Delete {
+			op.Result = other.Arg
+		}
 	case 2:
 		op.Result++
 	case 3:
@@ -339,16 +358,11 @@ func alone(h *History) bool {
 			ops = append(ops, porcupine.Operation{Input: op, Call: op.Call, Return: op.Return})
 		}
 		model := porcupine.Model{
-			Init: func() any { return state{} },
+			Init: func() any { return oracleCell{} },
 			Step: func(s, in, _ any) (bool, any) {
 				op := in.(Operation)
-				store := map[string]int64{}
-				if st := s.(state); st.exists {
-					store[key] = st.value
-				}
-				next, right := oracleApply(op, store)
-				v, exists := next[key]
-				return right, state{v, exists}
+				next, right := oracleApply(op, map[string]oracleCell{key: s.(oracleCell)})
+				return right, next[key]
 			},
 		}
 		if !porcupine.CheckOperations(model, ops) {

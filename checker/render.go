@@ -83,6 +83,8 @@ func describe(op *Operation) string {
 		call = fmt.Sprintf("cas %d to %d", op.Old, op.Arg)
 	case Increment:
 		call = fmt.Sprintf("increment %+d", op.Arg)
+	case Delete:
+		call += tombstone(op.Arg)
 	}
 	if op.Outcome != Ok {
 		return fmt.Sprintf("%s -> %s", call, op.Outcome)
@@ -92,12 +94,26 @@ func describe(op *Operation) string {
 		return call + " -> swapped"
 	case op.Kind == Put:
 		return call + " -> ok"
-	case op.Kind == Delete && op.Found:
+	case op.Kind == Delete && op.Found && op.Arg == 0:
 		return call + " -> found"
-	case op.Kind != Increment && !op.Found:
-		return call + " -> missing"
+	case op.Kind == Increment:
+		return fmt.Sprintf("%s -> %d", call, op.Result)
 	}
-	return fmt.Sprintf("%s -> %d", call, op.Result)
+	return fmt.Sprintf("%s -> %s", call, seen(op))
+}
+
+func (s state) String() string {
+	if s.exists {
+		return fmt.Sprint(s.value)
+	}
+	return "missing" + tombstone(s.value)
+}
+
+func tombstone(value int64) string {
+	if value == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" ~%d", value)
 }
 
 // row is an operation of any model, as the pictures show it.
@@ -181,7 +197,7 @@ func sentence(op *Operation, key []*Operation) string {
 	found := sightOf(op)
 	whole := fmt.Sprintf("Operation %d (%s) returned at %d; no order of the core, each operation at one instant within its interval, gives that answer.",
 		op.ID, describe(op), op.Return)
-	if !found.hasValue || found.missing {
+	if !found.exact || found.missing || found.state == (state{}) {
 		return whole
 	}
 	var failed, late, other int // operations that may have left the value
@@ -192,7 +208,7 @@ func sentence(op *Operation, key []*Operation) string {
 		case w.ID == op.ID || isRead(w) || !known && w.Outcome == Fail:
 		case !known: // an increment that may have left any value
 			return whole
-		case left != state{found.value, true}:
+		case left != found.state:
 		case w.Outcome == Fail:
 			failed, example = failed+1, w.ID
 		case w.Call > op.Return:
@@ -205,12 +221,12 @@ func sentence(op *Operation, key []*Operation) string {
 	case other > 0:
 		return whole
 	case late > 0:
-		return fmt.Sprintf("Operation %d (%s) found %d at %d, before operation %d, which wrote it, was called.",
-			op.ID, describe(op), found.value, op.Return, example)
+		return fmt.Sprintf("Operation %d (%s) found %s at %d, before operation %d, which wrote it, was called.",
+			op.ID, describe(op), found.state, op.Return, example)
 	case failed > 0:
-		return fmt.Sprintf("Operation %d (%s) found %d, which only operation %d wrote, and that failed.",
-			op.ID, describe(op), found.value, example)
+		return fmt.Sprintf("Operation %d (%s) found %s, which only operation %d wrote, and that failed.",
+			op.ID, describe(op), found.state, example)
 	}
-	return fmt.Sprintf("Operation %d (%s) found %d, which no operation wrote: a value from thin air.",
-		op.ID, describe(op), found.value)
+	return fmt.Sprintf("Operation %d (%s) found %s, which no operation wrote: a value from thin air.",
+		op.ID, describe(op), found.state)
 }

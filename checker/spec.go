@@ -1,6 +1,7 @@
 package checker
 
-// state is one key of the sequential specification. A missing key holds 0, so that equal states are ==.
+// state is one key of the sequential specification. A missing key holds the tombstone of the delete that
+// took it away, 0 if that left none or there was none yet.
 type state struct {
 	value  int64
 	exists bool
@@ -25,36 +26,37 @@ func (s state) step(op *Operation) (state, bool) {
 		}
 		return s, !known || s == seen(op)
 	case Increment:
-		sum := s.value + op.Arg
+		sum := op.Arg
+		if s.exists {
+			sum += s.value
+		}
 		return state{sum, true}, !known || sum == op.Result
 	case Delete:
+		if op.Arg != 0 {
+			return state{op.Arg, false}, !known || s == seen(op)
+		}
 		return state{}, !known || s.exists == op.Found
 	}
 	return s, false
 }
 
-// seen is the state that a known get or failed CAS replied with.
-func seen(op *Operation) state {
-	if !op.Found {
-		return state{}
-	}
-	return state{op.Result, true}
-}
+// seen is the state that a known get, failed CAS, or delete with a tombstone replied with.
+func seen(op *Operation) state { return state{op.Result, op.Found} }
 
 // isRead reports whether the reply proves that op left the state alone.
 func isRead(op *Operation) bool {
 	if op.Outcome != Ok {
 		return op.Kind == Get
 	}
-	return op.Kind == Get || op.Kind == CAS && !op.Swapped || op.Kind == Delete && !op.Found
+	return op.Kind == Get || op.Kind == CAS && !op.Swapped || op.Kind == Delete && !op.Found && op.Arg == 0
 }
 
 // sight is the set of states an operation may find: those in which its reply would be right and, for an
 // operation of unknown outcome, those that decide what it leaves behind.
 type sight struct {
-	hasValue bool // finds value
-	value    int64
-	missing  bool // finds the key missing
+	exact    bool // finds state
+	state    state
+	missing  bool // finds the key missing, with any tombstone
 	existing bool // finds the key, with any value
 }
 
@@ -65,32 +67,28 @@ func sightOf(op *Operation) sight {
 		if !known {
 			return sight{}
 		}
-		return replySight(op)
+		return sight{exact: true, state: seen(op)}
 	case CAS:
 		if known && !op.Swapped {
-			return replySight(op)
+			return sight{exact: true, state: seen(op)}
 		}
-		return sight{hasValue: true, value: op.Old}
+		return sight{exact: true, state: state{op.Old, true}}
 	case Increment:
 		if !known {
 			return sight{missing: true, existing: true}
 		}
 		before := op.Result - op.Arg
-		return sight{hasValue: true, value: before, missing: before == 0}
+		return sight{exact: true, state: state{before, true}, missing: before == 0}
 	case Delete:
-		if !known {
+		switch {
+		case !known:
 			return sight{}
+		case op.Arg != 0:
+			return sight{exact: true, state: seen(op)}
 		}
 		return sight{missing: !op.Found, existing: op.Found}
 	}
 	return sight{} // a put looks at nothing
-}
-
-func replySight(op *Operation) sight {
-	if !op.Found {
-		return sight{missing: true}
-	}
-	return sight{hasValue: true, value: op.Result}
 }
 
 // leaves is the state a mutation leaves behind when it takes effect; known is false where that depends
@@ -102,5 +100,5 @@ func leaves(op *Operation) (after state, known bool) {
 	case Increment:
 		return state{op.Result, true}, op.Outcome == Ok
 	}
-	return state{}, true
+	return state{op.Arg, false}, true
 }

@@ -6,46 +6,44 @@ import (
 	"slices"
 )
 
-// Stream judges one register key while it runs: it is told calls and returns in the order of time, and
-// knows after each whether what it was told so far is linearizable. It is zones, in one pass, and keeps
-// of the past what a later return can still contradict:
+// Stream judges registers while they run: it is told calls and returns in the order of time, and knows
+// after each whether what it was told so far is linearizable. It is zones, in one pass, and keeps of the
+// past what a later return can still contradict. Of each key:
 //
 //   - Let horizon be the earliest call of an open operation. All that returns from now on was called at
-//     horizon or later, and so must stand behind every zone with f < horizon. Such zones are settled; a
-//     zone contradicts them exactly if its f is less than the latest call in one of the others. Two numbers
-//     remember that: the latest s among them, and the latest of another zone.
-//   - A settled zone whose own f is less than such an s is over: nobody may find its value again. It is
-//     forgotten, and a later read of the value is one of a value that nobody wrote.
+//     horizon or later, and so must stand behind every block with f < horizon. Such blocks are settled; a
+//     block contradicts them exactly if its f is less than the latest call in one of the others. Two numbers
+//     remember that: the latest s among them, and the latest of another block.
+//   - A settled block whose own f is less than such an s is over: nobody may find its states again. The same
+//     holds of a zone once one behind it in its block has f < horizon. What is over is forgotten, and who
+//     finds such a state later finds what nobody wrote.
 //
 // So memory is bounded by the operations open at one time and the writes of unknown outcome that nobody
-// found yet. The zero value is ready, for a key that is missing at the start.
+// found yet. The zero value is ready, for keys that are missing at the start.
 //
-// Get and Put are what it knows. Anything else, or a value written twice while the first is not forgotten,
-// makes the verdict Unknown, not_applicable, unless it is Invalid already. (A value written again after
-// it was forgotten is another value: the old one cannot come back.)
+// It does not know increments, deletes without a tombstone, and a state that is left twice while the first
+// is not forgotten: on such a key nothing but Invalid is said from then on, and it is Unknown,
+// not_applicable. (A state that is left again after it was forgotten is another: the old one cannot come
+// back.)
 //
-// What it says is for the caller to act on; CheckLinearizable of the History so far says why.
+// CheckLinearizable of the History so far says why.
 type Stream struct {
-	now       int64
-	horizon   int64
-	open      map[int]streamOp
-	calls     []streamCall // of open operations, by time; a closed one leaves when it comes first
-	values    map[int64]*streamZone
-	unsettled []*streamZone // happened, f at horizon or later
-	settled   []*streamZone // and not over
-	orphans   []*streamZone // found, and not written yet: the write may be called at the same instant
-
-	top      [2]streamTop // latest of the settled zones, those that are over too
-	earliest int64        // least f of all zones
-	missing  int64        // latest call of those that found the key missing
+	keys    map[string]*streamKey
+	now     int64
+	orphans []*streamZone // found at this instant, and not written yet: who writes them may call at this instant
 
 	completed, invalid, unfit bool
 }
 
-type streamOp struct {
-	kind  Kind
-	value int64 // of a Put
-	call  int64
+// streamKey is one key.
+type streamKey struct {
+	horizon   int64
+	open      []streamCall // by time
+	zones     map[state]*streamZone
+	unsettled []*streamBlock  // f at horizon or later
+	settled   []*streamBlock  // and not over
+	top       [2]*streamBlock // latest of the settled blocks, those that are over too; nil: none
+	unfit     bool
 }
 
 type streamCall struct {
@@ -53,107 +51,154 @@ type streamCall struct {
 	at int64
 }
 
-// streamZone is a zone of which only f and s are known; see zones.
+// streamZone and streamBlock are what their namesakes in zones are. A block is made when its first zone
+// happened.
 type streamZone struct {
-	value   int64
+	state
 	f, s    int64
-	found   int64 // earliest return of those that found the value
+	found   int64 // earliest return of those that found the state, by what they say or what followed from it
 	written bool
+	swapped bool // the writer found from
+	from    state
+	before  *streamZone // bound by the writer; nil: not yet, or not at all
+	behind  *streamZone
+	block   *streamBlock
+	own     streamBlock    // that the zone began with
+	alone   [1]*streamZone // the zones of that
+}
+
+type streamBlock struct {
+	f, s    int64
+	past    int64         // latest call of zones that are over
+	zones   []*streamZone // the others, from first to last
 	settled bool
 }
 
-type streamTop struct {
-	s    int64
-	zone *streamZone
+// Reset forgets everything and keeps memory for the next run.
+func (s *Stream) Reset() {
+	for _, k := range s.keys { //saros:unordered each is emptied
+		clear(k.zones)
+		k.start()
+	}
+	s.now, s.orphans = 0, s.orphans[:0]
+	s.completed, s.invalid, s.unfit = false, false, false
 }
 
-// Invoke tells of a call at time at (ns), by the id that History.Invoke returned. Like all that Stream is
-// told it must not lie before what it was told earlier.
-func (s *Stream) Invoke(id int, kind Kind, arg int64, at int64) {
-	if s.open == nil {
-		s.open, s.values = map[int]streamOp{}, map[int64]*streamZone{}
-		s.now, s.horizon, s.earliest, s.missing = at, at, never, math.MinInt64
-		s.top = [2]streamTop{{s: math.MinInt64}, {s: math.MinInt64}}
-	}
+// Violated tells whether what Stream was told is not linearizable whatever comes, now that it is at (ns).
+func (s *Stream) Violated(at int64) bool {
 	s.advance(at)
-	if _, twice := s.open[id]; twice {
-		panic(fmt.Sprintf("checker: operation %d invoked at %d is open already", id, at))
+	return s.invalid
+}
+
+// Call tells of a call: op is as History.Invoke left it. Like all that Stream is told it must not lie
+// before what it was told earlier.
+func (s *Stream) Call(op *Operation) {
+	s.advance(op.Call)
+	k := s.key(op.Key)
+	if slices.ContainsFunc(k.open, func(c streamCall) bool { return c.id == op.ID }) {
+		panic(fmt.Sprintf("checker: operation %d, called at %d, is open already", op.ID, op.Call))
 	}
-	s.open[id] = streamOp{kind, arg, at}
-	s.calls = append(s.calls, streamCall{id, at})
+	k.open = append(k.open, streamCall{op.ID, op.Call})
 	switch {
-	case kind == Put:
-		s.write(arg, at)
-	case kind != Get:
-		s.unfit = true
+	case op.Kind == Increment || op.Kind == Delete && op.Arg == 0:
+		s.giveUp(k)
+	case !s.over(k) && mayWrite(op):
+		s.write(k, op)
 	}
 }
 
-// Complete, Fail and Info tell of the outcome, as those of History do.
-func (s *Stream) Complete(id int, at int64, res Response) {
-	op := s.close(id, at)
-	s.completed = true
+// Return tells of the outcome of an operation that Call told of: op has a return now.
+func (s *Stream) Return(op *Operation) {
+	k := s.key(op.Key)
+	at := slices.IndexFunc(k.open, func(c streamCall) bool { return c.id == op.ID })
+	if at < 0 || op.Outcome == Pending {
+		panic(fmt.Sprintf("checker: operation %d returned at %d, %s, and is not open", op.ID, op.Return, op.Outcome))
+	}
+	k.open = slices.Delete(k.open, at, at+1)
+	s.advance(op.Return)
+	s.completed = s.completed || op.Outcome == Ok
+	if s.over(k) {
+		return
+	}
+	left, _ := leaves(op)
 	switch {
-	case s.done():
-	case op.kind == Put:
-		s.change(s.values[op.value], op.call, at)
-	case !res.Found:
-		if s.missing = max(s.missing, op.call); s.earliest < s.missing {
-			s.invalid = true
+	case op.Outcome == Info:
+	case op.Outcome == Fail && mayWrite(op):
+		s.unwrite(k, k.zones[left])
+	case op.Outcome == Fail:
+	case op.Kind == CAS && !op.Swapped && seen(op) == state{op.Old, true}:
+		s.invalid = true
+	case isRead(op):
+		if mayWrite(op) {
+			s.unwrite(k, k.zones[left])
 		}
+		if !s.over(k) {
+			s.find(k, op, seen(op))
+		}
+	case !mayWrite(op): // a CAS that replaced a value with itself
+		s.find(k, op, left)
 	default:
-		z := s.zone(res.Result)
-		if z.found = min(z.found, at); !z.written {
-			s.orphans = append(s.orphans, z)
+		z := k.zones[left]
+		if op.Kind == Delete {
+			z.swapped, z.from = true, seen(op)
 		}
-		s.change(z, op.call, at)
+		s.change(k, z, op)
 	}
-	s.settle()
+	if !s.over(k) {
+		k.settle(s.now)
+	}
 }
 
-// Fail of a put takes its zone away; whoever found it has found what nobody wrote.
-func (s *Stream) Fail(id int, at int64) {
-	if op := s.close(id, at); op.kind == Put && !s.done() {
-		z := s.values[op.value]
-		if z.written = false; z.found == never {
-			delete(s.values, op.value)
-		} else {
-			s.orphans = append(s.orphans, z)
-			s.invalid = s.invalid || z.found < at
-		}
-	}
-	s.settle()
-}
-
-func (s *Stream) Info(id int, at int64) {
-	s.close(id, at)
-	s.settle()
-}
+// mayWrite tells whether op, before its outcome is known, may leave a state that is not there.
+func mayWrite(op *Operation) bool { return op.Kind != Get && !(op.Kind == CAS && op.Old == op.Arg) }
 
 // Verdict is that of what was told so far, with the reason of Unknown. Invalid stays, but for one case: a
-// value found at this very instant that nobody wrote may still be written at this instant.
+// state found at this very instant that nobody wrote may still be written at this instant.
 func (s *Stream) Verdict() (Verdict, string) {
 	switch {
-	case s.invalid:
+	case s.invalid || slices.ContainsFunc(s.orphans, func(z *streamZone) bool { return !z.written }):
 		return Invalid, ""
 	case s.unfit:
 		return Unknown, ReasonNotApplicable
-	case slices.ContainsFunc(s.orphans, func(z *streamZone) bool { return !z.written }):
-		return Invalid, ""
 	case !s.completed:
 		return Unknown, ReasonVacuous
 	}
 	return Valid, ""
 }
 
-func (s *Stream) done() bool { return s.invalid || s.unfit }
+func (s *Stream) over(k *streamKey) bool { return s.invalid || k.unfit }
+
+func (s *Stream) giveUp(k *streamKey) { k.unfit, s.unfit = true, true }
+
+func (s *Stream) key(name string) *streamKey {
+	k := s.keys[name]
+	if k != nil {
+		return k
+	}
+	if s.keys == nil {
+		s.keys = map[string]*streamKey{}
+	}
+	k = &streamKey{zones: map[state]*streamZone{}}
+	s.keys[name] = k
+	k.start()
+	return k
+}
+
+// start makes the missing key of the start, which returned before all time. zones must be empty.
+func (k *streamKey) start() {
+	first := k.zone(state{})
+	first.f, first.written = -1, true
+	first.begin()
+	first.block.f, first.block.settled = -1, true
+	*k = streamKey{open: k.open[:0], zones: k.zones, unsettled: k.unsettled[:0], settled: append(k.settled[:0], first.block)}
+	k.raise(first.block)
+}
 
 func (s *Stream) advance(at int64) {
 	if at < s.now {
 		panic(fmt.Sprintf("checker: told of %d after %d", at, s.now))
 	}
-	if at == s.now || s.done() {
-		s.now = at
+	if at == s.now {
 		return
 	}
 	s.now = at
@@ -163,129 +208,205 @@ func (s *Stream) advance(at int64) {
 	s.orphans = s.orphans[:0]
 }
 
-func (s *Stream) close(id int, at int64) streamOp {
-	op, open := s.open[id]
-	if !open {
-		panic(fmt.Sprintf("checker: operation %d returned at %d and is not open", id, at))
-	}
-	s.advance(at)
-	delete(s.open, id)
-	return op
-}
-
-func (s *Stream) zone(value int64) *streamZone {
-	z := s.values[value]
+func (k *streamKey) zone(of state) *streamZone {
+	z := k.zones[of]
 	if z == nil {
-		z = &streamZone{value: value, f: never, s: math.MinInt64, found: never}
-		s.values[value] = z
+		z = &streamZone{state: of, f: never, s: math.MinInt64, found: never}
+		k.zones[of] = z
 	}
 	return z
 }
 
-func (s *Stream) write(value, at int64) {
-	if s.done() {
-		return
-	}
-	z := s.zone(value)
+func (s *Stream) write(k *streamKey, op *Operation) {
+	left, _ := leaves(op)
+	z := k.zone(left)
 	if z.written {
-		s.unfit = true // written twice
+		s.giveUp(k)
 		return
 	}
-	z.written = true
-	z.s = max(z.s, at) // contradicts nothing yet: whoever found the value returned at this instant
-}
-
-// change counts an operation on z in that was called at call and returned now.
-func (s *Stream) change(z *streamZone, call, now int64) {
-	if z.f == never {
-		s.unsettled = append(s.unsettled, z)
+	z.written, z.s = true, max(z.s, op.Call)
+	if op.Kind == CAS {
+		z.swapped, z.from = true, state{op.Old, true}
 	}
-	z.f, z.s = min(z.f, now), max(z.s, call)
-	s.earliest = min(s.earliest, z.f)
-	s.check(z)
-	if z.settled {
-		s.raise(z)
+	if z.block != nil { // found already, at this instant
+		s.join(k, z)
 	}
 }
 
-// check compares z, changed by an operation called at horizon or later, with all other zones.
-func (s *Stream) check(z *streamZone) {
-	others := s.top[0].s
-	if s.top[0].zone == z {
-		others = s.top[1].s
-	}
-	if z.f < others || z.f < s.missing {
+// unwrite takes a zone's writer away; whoever found the state has found what nobody wrote.
+func (s *Stream) unwrite(k *streamKey, z *streamZone) {
+	z.written = false
+	switch {
+	case z.block == nil:
+		delete(k.zones, z.state)
+	case z.found < s.now:
 		s.invalid = true
+	case z.before != nil:
+		s.giveUp(k) // it may be written again at this instant, and then be bound to another
+	default:
+		z.swapped = false
+		s.orphans = append(s.orphans, z)
 	}
-	for _, u := range s.unsettled {
-		if u != z && u.f < z.s && z.f < u.s {
-			s.invalid = true
+}
+
+// find counts an operation in that returned now and found the state of.
+func (s *Stream) find(k *streamKey, op *Operation, of state) {
+	z := k.zone(of)
+	s.saw(z)
+	s.change(k, z, op)
+}
+
+func (s *Stream) saw(z *streamZone) {
+	if z.found = min(z.found, s.now); !z.written {
+		s.orphans = append(s.orphans, z)
+	}
+}
+
+// change counts an operation on z in that returned now.
+func (s *Stream) change(k *streamKey, z *streamZone, op *Operation) {
+	z.f, z.s = min(z.f, op.Return), max(z.s, op.Call)
+	if z.block == nil {
+		k.happen(z)
+	}
+	s.join(k, z)
+}
+
+func (k *streamKey) happen(z *streamZone) {
+	z.begin()
+	k.unsettled = append(k.unsettled, z.block)
+}
+
+// begin makes a block of z alone.
+func (z *streamZone) begin() {
+	z.alone[0], z.block = z, &z.own
+	z.own = streamBlock{f: never, s: math.MinInt64, past: math.MinInt64, zones: z.alone[:]}
+}
+
+// join binds z to the zone that its writer found, and that one, if it happened by this, to the next; then
+// it compares the block that z belongs to with all others.
+func (s *Stream) join(k *streamKey, z *streamZone) {
+	for v := z; v.swapped && v.before == nil; v = v.before {
+		u := k.zone(v.from)
+		s.saw(u)
+		if u.behind != nil || u.block == v.block {
+			s.invalid = true // two of one state, or one of itself
+			return
 		}
+		u.behind, v.before = v, u
+		if u.block == nil {
+			k.happen(u)
+		}
+		k.merge(u.block, v.block)
 	}
+	b := z.block
+	s.invalid = s.invalid || !b.measure() || !k.agrees(b)
+	if b.settled {
+		k.raise(b)
+		k.trim(b)
+	}
+}
+
+// merge puts the zones of b, which is not settled, behind those of a.
+func (k *streamKey) merge(a, b *streamBlock) {
+	for _, z := range b.zones {
+		z.block = a
+	}
+	a.zones = append(a.zones, b.zones...)
+	at := slices.Index(k.unsettled, b)
+	k.unsettled = slices.Delete(k.unsettled, at, at+1)
+}
+
+// measure finds f and s of a block, and reports whether no zone in it must stand before one in front of it.
+func (b *streamBlock) measure() bool {
+	latest, right := b.past, true
+	for _, z := range b.zones {
+		right = right && z.f >= latest
+		b.f, latest = min(b.f, z.f), max(latest, z.s)
+	}
+	b.s = latest
+	return right
+}
+
+// agrees compares b, changed by an operation called at horizon or later, with all other blocks.
+func (k *streamKey) agrees(b *streamBlock) bool {
+	if other := k.latestBut(b); other != nil && b.f < other.s {
+		return false
+	}
+	return !slices.ContainsFunc(k.unsettled, func(u *streamBlock) bool { return u != b && u.f < b.s && b.f < u.s })
+}
+
+// latestBut is the settled block with the latest call that is not b.
+func (k *streamKey) latestBut(b *streamBlock) *streamBlock {
+	if k.top[0] == b {
+		return k.top[1]
+	}
+	return k.top[0]
 }
 
 // settle moves horizon to the earliest call of an open operation, or to now.
-func (s *Stream) settle() {
-	if s.done() {
-		s.calls, s.unsettled, s.settled, s.orphans = nil, nil, nil, nil
-		clear(s.values)
+func (k *streamKey) settle(now int64) {
+	horizon := now
+	if len(k.open) > 0 {
+		horizon = k.open[0].at
+	}
+	if horizon == k.horizon {
 		return
 	}
-	for len(s.calls) > 0 {
-		if _, open := s.open[s.calls[0].id]; open {
-			break
-		}
-		s.calls = s.calls[1:]
-	}
-	horizon := s.now
-	if len(s.calls) > 0 {
-		horizon = s.calls[0].at
-	}
-	if horizon == s.horizon {
-		return
-	}
-	s.horizon = horizon
+	k.horizon = horizon
 	moved := false
-	keep := s.unsettled[:0]
-	for _, z := range s.unsettled {
-		if z.f >= horizon {
-			keep = append(keep, z)
+	keep := k.unsettled[:0]
+	for _, b := range k.unsettled {
+		if b.f >= horizon {
+			keep = append(keep, b)
 			continue
 		}
-		z.settled, moved = true, true
-		s.settled = append(s.settled, z)
-		s.raise(z)
+		b.settled, moved = true, true
+		k.settled = append(k.settled, b)
+		k.raise(b)
+		k.trim(b)
 	}
-	clear(s.unsettled[len(keep):])
-	s.unsettled = keep
+	clear(k.unsettled[len(keep):])
+	k.unsettled = keep
 	if moved {
-		s.forget()
+		k.forget()
 	}
 }
 
-// raise counts z, settled, among the latest.
-func (s *Stream) raise(z *streamZone) {
-	switch is := (streamTop{z.s, z}); {
-	case s.top[0].zone == z:
-		s.top[0] = is
-	case z.s > s.top[0].s:
-		s.top = [2]streamTop{is, s.top[0]}
-	case s.top[1].zone == z || z.s > s.top[1].s:
-		s.top[1] = is
+// raise counts b, settled, among the latest.
+func (k *streamKey) raise(b *streamBlock) {
+	switch {
+	case k.top[0] == b:
+	case k.top[0] == nil || b.s > k.top[0].s:
+		k.top = [2]*streamBlock{b, k.top[0]}
+	case k.top[1] == nil || b.s > k.top[1].s:
+		k.top[1] = b
 	}
 }
 
-// forget drops the settled zones that are over.
-func (s *Stream) forget() {
-	s.settled = slices.DeleteFunc(s.settled, func(z *streamZone) bool {
-		over := s.top[0].s
-		if s.top[0].zone == z {
-			over = s.top[1].s
+// trim drops the zones of b that are over.
+func (k *streamKey) trim(b *streamBlock) {
+	for at := len(b.zones) - 1; at > 0; at-- {
+		if b.zones[at].f < k.horizon {
+			for _, z := range b.zones[:at] {
+				b.past = max(b.past, z.s)
+				delete(k.zones, z.state)
+			}
+			b.zones = slices.Delete(b.zones, 0, at)
+			return
 		}
-		if z.f >= over {
+	}
+}
+
+// forget drops the settled blocks that are over.
+func (k *streamKey) forget() {
+	k.settled = slices.DeleteFunc(k.settled, func(b *streamBlock) bool {
+		other := k.latestBut(b)
+		if other == nil || b.f >= other.s {
 			return false
 		}
-		delete(s.values, z.value)
+		for _, z := range b.zones {
+			delete(k.zones, z.state)
+		}
 		return true
 	})
 }

@@ -9,10 +9,12 @@ import (
 // zones decides a register in O(n log n), without search: Valid, or a few operations that contradict
 // each other (Gibbons and Korach, "Testing Shared Memories", 1997, in other words).
 //
-// A zone is a value, the one operation that wrote it, and those that found it. In every legal order they
-// stand together: once another value is there, nobody finds this one again. A CAS binds the zone of the
-// value that it found to that of the value that it left; zones so bound form a block, which stands
-// together too. Let f be the earliest return in a block and s the latest call:
+// A zone is a state of the key (a value, or missing by one tombstone), the one operation that left it,
+// and those that found it. In every legal order they stand together: once another state is there, nobody
+// finds this one again. A CAS binds the zone of the state that it found to that of the state that it left,
+// and so does a delete that says what it replaced; zones so bound form a block, which stands together too.
+// The missing key of the start is a zone that nobody wrote; it returned before all time. Let f be the
+// earliest return in a block and s the latest call:
 //
 //	v must stand behind u if some operation of u returned before one of v was called: f(u) < s(v)
 //
@@ -20,12 +22,12 @@ import (
 // the other. Two are enough: in a longer circle take the block with the least f; all others of the circle
 // must stand behind it, for each must stand behind some block of the circle; and it behind one of them.
 //
-// Unknown outcomes: a write whose value nobody found is left out; one whose value was found did happen,
+// Unknown outcomes: a write whose state nobody found is left out; one whose state was found did happen,
 // and returns never; a CAS that happened found its old value.
 //
-// No contradiction proves the key valid if values are unique on it and the missing key that was seen is
-// the one at the start: no increment, no delete that can have made it. Where that does not hold, the
-// zones of values with one writer are still zones, and contradictions between them still proofs.
+// No contradiction proves the key valid if values and tombstones are unique on it: no increment, no delete
+// without a tombstone that can have made the missing key that was seen. Where that does not hold, the
+// zones of states with one writer are still zones, and contradictions between them still proofs.
 type zones struct {
 	ops      []*Operation // of the key at hand, by call
 	complete bool         // the assumptions hold
@@ -35,26 +37,29 @@ type zones struct {
 	blocks  []block
 	sorting []block // scratch of sortBlocks
 
-	missing      zone  // the key before the first write
-	missingUntil int64 // latest return of those that found it missing
-	deletedFrom  int64 // earliest call of a delete of unknown outcome
+	missingUntil int64 // latest return of those that found the key missing without a tombstone
+	deletedFrom  int64 // earliest call of a delete without a tombstone, of unknown outcome
+	anonymous    bool  // a delete without a tombstone found the key missing
+	tombstones   bool
 
 	bound    int // zones that happened and belong to no block yet
 	best     contradiction
 	evidence []*Operation
 }
 
-// zone is one value. Operations are places in ops, other zones places in zones; none is none.
+// zone is one state. Operations are places in ops, other zones places in zones; none is none.
 type zone struct {
-	value       int64
+	state
 	f, s        int64 // earliest return and latest call
 	first, last int32 // the operations that have them
 	writer      int32
-	seen        int32 // of those that found the value, CAS that replaced it too, the earliest return
-	before      int32 // zone of the value that the writer, a CAS, found
-	behind      int32 // zone of the value that a CAS replaced this one with
+	seen        int32 // of those that found the state, those that replaced it too, the earliest return
+	before      int32 // zone of the state that the writer found, if it says so
+	behind      int32 // zone of the state that replaced this one, if its writer says so
 	stage       stage
 }
+
+const start = 0 // the place in zones of the missing key that nobody deleted
 
 type stage uint8
 
@@ -62,7 +67,7 @@ const (
 	dormant   stage = iota // unknown whether it was ever written
 	happened               // it was, and before and behind say what is bound to it
 	placed                 // and it belongs to a block
-	ambiguous              // it has several writers and claims nothing
+	ambiguous              // it may have several writers and claims nothing
 )
 
 type block struct {
@@ -86,11 +91,10 @@ const (
 	thinAir       // zone a was found, and nobody wrote it
 	future        // zone a was found by an operation that returned before its writer was called
 	refused       // operation a, a CAS, found the value it wanted and did not swap
-	forked        // zones a and b were both made of one value, by CAS
+	forked        // zones a and b were both made of one state
 	circular      // zone a was made of itself, by CAS after CAS
 	backwards     // zones a and b, in this order in their block, must stand the other way round
 	crossed       // the blocks that begin with zones a and b must each stand behind the other
-	lost          // the key was found missing behind zone a
 )
 
 // decide judges the operations of one key, sorted by call, failed ones and unknown reads left out. With
@@ -120,13 +124,14 @@ func (z *zones) start(ops []*Operation) {
 	z.table = slices.Grow(z.table[:0], size)[:size]
 	clear(z.table)
 	z.ops, z.complete, z.bound, z.best = ops, true, 0, contradiction{}
-	z.zones = slices.Grow(z.zones[:0], len(ops))
+	z.zones = slices.Grow(z.zones[:0], len(ops)+1)
 	z.blocks = z.blocks[:0]
-	z.missing, z.missingUntil, z.deletedFrom = emptyZone(0), math.MinInt64, never
+	z.missingUntil, z.deletedFrom, z.anonymous, z.tombstones = math.MinInt64, never, false, false
+	z.zones[z.find(state{})].f = -1
 }
 
-func emptyZone(value int64) zone {
-	return zone{value: value, f: never, s: math.MinInt64, first: none, last: none, writer: none, seen: none,
+func emptyZone(s state) zone {
+	return zone{state: s, f: never, s: math.MinInt64, first: none, last: none, writer: none, seen: none,
 		before: none, behind: none}
 }
 
@@ -137,34 +142,38 @@ func (z *zones) collect() bool {
 		switch {
 		case op.Kind == Increment:
 			return false
-		case op.Kind == Put:
+		case op.Kind == Put, op.Kind == Delete && op.Arg != 0 && !known:
 			z.write(i, op)
+		case op.Kind == Delete && op.Arg != 0:
+			z.swap(i, op, seen(op))
 		case op.Kind == Delete && !known:
 			z.deletedFrom = min(z.deletedFrom, op.Call)
 		case op.Kind == Delete && op.Found:
 			z.complete = false
 			z.deletedFrom = math.MinInt64
+		case op.Kind == Delete: // found it missing, by whatever tombstone
+			z.read(i, op, state{})
+			z.anonymous = true
 		case op.Kind == CAS && (!known || op.Swapped):
-			z.swap(i, op)
-		case !op.Found: // what is left are reads
-			z.missing.add(i, op)
-			z.missingUntil = max(z.missingUntil, op.Return)
+			z.swap(i, op, state{op.Old, true})
 		default:
-			z.read(i, op, op.Result)
-			if op.Kind == CAS && op.Result == op.Old {
+			z.read(i, op, seen(op))
+			if op.Kind == CAS && seen(op) == (state{op.Old, true}) {
 				z.offer(refused, i, none, op.Return)
 			}
 		}
 	}
-	if z.deletedFrom <= z.missingUntil {
+	if z.deletedFrom <= z.missingUntil || z.anonymous && z.tombstones {
 		z.complete = false
-		z.missing.last = none // it may be another missing key than that of the start: no zone
+		z.zones[start].stage = ambiguous // it may be another missing key than that of the start
 	}
 	return true
 }
 
 func (z *zones) write(i int32, op *Operation) (at int32) {
-	at = z.find(op.Arg)
+	left, _ := leaves(op)
+	z.tombstones = z.tombstones || !left.exists
+	at = z.find(left)
 	v := &z.zones[at]
 	if v.writer >= 0 {
 		v.stage, z.complete = ambiguous, false
@@ -175,24 +184,26 @@ func (z *zones) write(i int32, op *Operation) (at int32) {
 	return at
 }
 
-func (z *zones) read(i int32, op *Operation, value int64) {
-	v := &z.zones[z.find(value)]
-	v.add(i, op)
-	v.saw(z.ops, i)
+func (z *zones) read(i int32, op *Operation, s state) {
+	at := z.find(s)
+	z.zones[at].add(i, op)
+	z.saw(at, i)
 }
 
-// swap takes a CAS that swapped, or may have. One that replaces a value with itself only reads it.
-func (z *zones) swap(i int32, op *Operation) {
+// swap takes an operation that replaced the state from, or may have. One that replaces it with itself only
+// reads it.
+func (z *zones) swap(i int32, op *Operation, from state) {
+	left, _ := leaves(op)
 	switch known := op.Outcome == Ok; {
-	case op.Old != op.Arg:
-		before := z.find(op.Old)
+	case from != left:
+		before := z.find(from)
 		if known {
-			z.zones[before].saw(z.ops, i)
+			z.saw(before, i)
 		}
 		v := &z.zones[z.write(i, op)]
 		v.before = before
 	case known:
-		z.read(i, op, op.Old)
+		z.read(i, op, from)
 	}
 }
 
@@ -206,26 +217,31 @@ func (v *zone) add(i int32, op *Operation) {
 	}
 }
 
-func (v *zone) saw(ops []*Operation, i int32) {
-	if v.seen < 0 || ops[i].Return < ops[v.seen].Return {
+// saw notes that operation i found the state of zone at.
+func (z *zones) saw(at, i int32) {
+	v, returned := &z.zones[at], z.ops[i].Return
+	if v.seen < 0 || returned < z.ops[v.seen].Return {
 		v.seen = i
+	}
+	if at == start {
+		z.missingUntil = max(z.missingUntil, returned)
 	}
 }
 
-// find returns the place of a value's zone, a new one if it has none yet. Values that differ in the last
+// find returns the place of a state's zone, a new one if it has none yet. Values that differ in the last
 // bits alone lie side by side in the table: they tend to be written one after the other.
-func (z *zones) find(value int64) int32 {
+func (z *zones) find(s state) int32 {
 	mask := uint64(len(z.table) - 1)
-	x := uint64(value)
+	x := uint64(s.value)
 	slot := (x>>5*0x9e3779b97f4a7c15>>32<<5 | x&31) & mask
 	for ; z.table[slot] != 0; slot = (slot + 1) & mask {
-		if at := z.table[slot] - 1; z.zones[at].value == value {
+		if at := z.table[slot] - 1; z.zones[at].state == s {
 			return at
 		}
 	}
 	at := int32(len(z.zones))
 	z.table[slot] = at + 1
-	z.zones = append(z.zones, emptyZone(value))
+	z.zones = append(z.zones, emptyZone(s))
 	return at
 }
 
@@ -254,6 +270,8 @@ func (z *zones) bindDown(at int32) {
 		v.stage = happened
 		z.bound++
 		switch {
+		case at == start:
+			return
 		case v.writer < 0:
 			z.offer(thinAir, at, none, z.knownAt(at))
 			return
@@ -334,16 +352,17 @@ func (z *zones) buildFrom(root int32) {
 // would have been.
 func (z *zones) compare() {
 	z.sortBlocks()
-	if z.missing.last >= 0 && len(z.blocks) > 0 && z.blocks[0].f < z.missing.s {
-		z.offer(lost, z.blocks[0].root, none, z.ops[z.missing.last].Return)
-	}
 	if len(z.blocks) == 0 {
 		return
 	}
 	latest := z.blocks[0]
 	for _, v := range z.blocks[1:] {
 		if v.f < latest.s && latest.f < v.s {
-			z.offer(crossed, latest.root, v.root, v.f)
+			at := v.f
+			if last := z.zones[start].last; latest.root == start && last >= 0 {
+				at = z.ops[last].Return
+			}
+			z.offer(crossed, latest.root, v.root, at)
 		}
 		if v.s > latest.s {
 			latest = v

@@ -48,37 +48,51 @@ func TestOracleZones(t *testing.T) {
 	if counts[legal] < n/10 || counts[illegal] < n/10 {
 		t.Errorf("the generator is lopsided")
 	}
-	for how := thinAir; how <= lost; how++ {
+	for how := thinAir; how <= crossed; how++ {
 		if contradictions[how] == 0 {
 			t.Errorf("contradiction %d never came up", how)
 		}
 	}
 }
 
-// unique reports whether zones decide h: no delete that found something or may have, no increments.
+// unique reports whether zones decide h: no increments, no deletes without a tombstone, nothing twice.
 func unique(h *History) bool {
-	var values []int64
-	for _, op := range h.Operations {
-		switch op.Kind {
-		case Increment, Delete:
+	var states []state
+	for i := range h.Operations {
+		op := &h.Operations[i]
+		left, _ := leaves(op)
+		switch {
+		case op.Kind == Get:
+			continue
+		case op.Kind == Increment, left == state{}, slices.Contains(states, left):
 			return false
-		case Put, CAS:
-			if slices.Contains(values, op.Arg) {
-				return false
-			}
-			values = append(values, op.Arg)
 		}
+		states = append(states, left)
 	}
 	return true
 }
 
-// swaps makes CAS of some puts, one after another's value, and refused ones of some reads.
+// swaps makes CAS and deletes of some puts, one after another's state, and refused CAS of some reads.
 func swaps(d draw, h *History) {
+	for i := range h.Operations {
+		if op := &h.Operations[i]; op.Kind == Put && d(5) == 0 {
+			op.Kind = Delete
+			for j := range h.Operations {
+				if r := &h.Operations[j]; r.Kind == Get && r.Found && r.Result == op.Arg {
+					r.Found = false
+				}
+			}
+		}
+	}
 	for i := range h.Operations {
 		op, other := &h.Operations[i], h.Operations[d(len(h.Operations))]
 		switch {
 		case op.Kind == Put && other.Kind != Get && d(3) > 0:
 			op.Kind, op.Old, op.Swapped = CAS, other.Arg, op.Outcome == Ok
+		case op.Kind == Delete && op.Outcome == Ok && d(4) > 0:
+			if left, _ := leaves(&other); other.Kind != Get {
+				op.Result, op.Found = left.value, left.exists
+			}
 		case op.Kind == Get && d(8) == 0:
 			op.Kind, op.Old, op.Arg = CAS, 10+int64(d(7)), int64(20+i)
 		}

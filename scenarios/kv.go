@@ -98,6 +98,7 @@ type kvSystem struct {
 	spare      []*raft.Node
 	stores     []*kv.Store // by position in servers: of the live machine
 	history    checker.History
+	stream     checker.Stream // judges the history while it grows
 	checker    checker.Checker
 	invariants *raft.Invariants
 	maxEntries int   // of this run: entries an append
@@ -169,6 +170,7 @@ func (s *kvSystem) options(seed uint64) sim.Options {
 func (s *kvSystem) build(w *sim.World) {
 	s.world = w
 	s.history.Reset()
+	s.stream.Reset()
 	s.sessions = 0
 	// What an append holds is drawn for each run: few entries leave a leader's own
 	// entry behind those of older terms for longer (Figure 8), many fill a flight.
@@ -300,7 +302,8 @@ func (s *kvSystem) after(id sim.NodeID) {
 	s.invariants.After(id, s.world.Incarnation(id), n)
 }
 
-func (s *kvSystem) done() bool { return s.left == 0 }
+// done: a history that is no longer linearizable will not be again.
+func (s *kvSystem) done() bool { return s.left == 0 || s.stream.Violated(int64(s.world.Now())) }
 
 func (s *kvSystem) deadline(heal sim.Time) sim.Time {
 	s.healed = heal
@@ -356,7 +359,10 @@ func (s *kvSystem) judge(r *Result) {
 	r.History = &s.history
 	report := s.checker.CheckLinearizable(&s.history, checker.Budget{})
 	r.Verdict, r.Reason = report.Verdict, report.Reason
-	if report.Verdict == checker.Invalid {
+	switch {
+	case report.Verdict != checker.Invalid && s.stream.Violated(int64(s.world.Now())):
+		r.Verdict, r.Reason = checker.Unknown, ReasonDisagree
+	case report.Verdict == checker.Invalid:
 		r.Violations = append(r.Violations, Violation{"linearizability", strings.TrimPrefix(report.Class, "linearizability/"), report.Text, w.Now(), w.Events()})
 	}
 }

@@ -123,6 +123,7 @@ func (k *kvClient) operate(o kvOperation) {
 	k.doing = o.kind.String() + " " + key.name
 	h := &k.sys.history
 	id := h.Invoke(k.process, o.kind, key.name, o.old, o.arg, int64(k.c.Now()))
+	k.sys.stream.Call(&h.Operations[id])
 	k.seq++
 	reply, certain, ok := k.try(o, []byte(key.name))
 	now := int64(k.c.Now())
@@ -137,6 +138,7 @@ func (k *kvClient) operate(o kvOperation) {
 	default:
 		h.Complete(id, now, k.response(o, reply))
 	}
+	k.sys.stream.Return(&h.Operations[id])
 	if !ok && certain {
 		k.session = 0 // its number is spent
 	}
@@ -160,7 +162,7 @@ func (k *kvClient) try(o kvOperation, key []byte) (reply kv.Reply, certain, ok b
 	first := -1
 	for range o.tries {
 		c := kv.Command{Op: opOf(o.kind), Session: k.session, Seq: k.seq, Delta: o.arg, Key: key}
-		if o.kind == checker.Put || o.kind == checker.CAS {
+		if o.kind != checker.Get && o.kind != checker.Increment {
 			c.Value = kv.AppendNumber(k.value[:0], o.arg)
 			c.Old = kv.AppendNumber(k.old[:0], o.old)
 		}

@@ -194,6 +194,10 @@ type Runner struct {
 // ReasonStopped is why nothing can be said of a run that Runner.Stop ended.
 const ReasonStopped = "interrupted"
 
+// ReasonDisagree is a bug of the checkers: the one that looked on and the one that looked back say
+// different things of one history.
+const ReasonDisagree = "checkers disagree"
+
 // MaxRunEvents bounds one run, and so its memory, whatever its parameters.
 const MaxRunEvents = 1 << 22
 

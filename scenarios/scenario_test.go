@@ -182,3 +182,41 @@ func TestALyingDiskIsNoFailedRecovery(t *testing.T) {
 		require.NotEqual(t, "recovery", v.Check, v.Detail)
 	}
 }
+
+// A run ends where its history stops being linearizable: without its last two returns it still is. (Two: of
+// a value that nobody wrote the instant must have passed, for somebody may write it at that instant.)
+func TestARunStopsAtItsFirstViolation(t *testing.T) {
+	r := runner(t, kv3(), "kv-repeat-without-result", nil)
+	stopped, full := 0, 0
+	for seed := range uint64(40) {
+		res := r.Run(Options{Seed: seed})
+		if len(res.Violations) == 0 || res.Violations[0].Check != "linearizability" {
+			continue
+		}
+		system := r.system.(*kvSystem)
+		if !system.stream.Violated(int64(res.Simulated)) {
+			full++ // a counter: judged at the end
+			continue
+		}
+		stopped++
+		require.Positive(t, system.left, "seed %d", seed)
+		var before checker.History
+		var returns []int64
+		for _, op := range res.History.Operations {
+			returns = append(returns, op.Return)
+		}
+		slices.Sort(returns)
+		last := returns[len(returns)-2]
+		for _, op := range res.History.Operations {
+			if op.Outcome != checker.Pending && op.Return >= last {
+				op.Outcome, op.Return, op.CommitTS = checker.Pending, 0, 0
+				op.Result, op.Found, op.Swapped, op.Version = 0, false, false, 0
+			}
+			if op.Key[0] == 'r' {
+				before.Operations = append(before.Operations, op)
+			}
+		}
+		require.Equal(t, checker.Valid, checker.CheckLinearizable(&before, checker.Budget{}).Verdict, "seed %d", seed)
+	}
+	require.Greater(t, stopped, 5, "of %d violations", stopped+full)
+}

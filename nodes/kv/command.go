@@ -37,7 +37,7 @@ type Command struct {
 	Delta   int64  // Increment
 	Key     []byte
 	Old     []byte // CompareAndSwap: swaps iff the key has exactly this value
-	Value   []byte // Put, CompareAndSwap
+	Value   []byte // Put, CompareAndSwap; Delete: the tombstone to leave, which may be empty
 }
 
 // A command's bytes:
@@ -111,11 +111,13 @@ const (
 // Reply is the answer to a command.
 type Reply struct {
 	Status  Status
-	Found   bool   // Get, Delete, CompareAndSwap: the key was there before
+	Found   bool   // the key was there before
 	Swapped bool   // CompareAndSwap
 	Version uint64 // index of the entry that did it: where in the log the command took effect
 	Session uint64 // Register
-	Value   []byte // Get: the value; Increment: the number after; CompareAndSwap that did not swap: the value seen
+	// Get, Delete, CompareAndSwap that did not swap: the value before, or the tombstone of the delete that
+	// took the key away; Increment: the number after.
+	Value []byte
 }
 
 const replyHeader = 1 + 1 + 8 + 8

@@ -41,6 +41,7 @@ type Store struct {
 	expired  uint64
 }
 
+// cell is a key. One that was deleted is kept: its value is then the tombstone of the delete.
 type cell struct {
 	Versioned
 	key  sim.Digest // digest of the key
@@ -135,7 +136,7 @@ func (s *Store) do(index uint64, c *Command, reply []byte) []byte {
 	r := Reply{Version: index}
 	i, ok := s.keys[string(c.Key)]
 	if !ok {
-		if c.Op == Get || c.Op == Delete || c.Op == CompareAndSwap {
+		if c.Op == Get || c.Op == CompareAndSwap {
 			return r.Append(reply)
 		}
 		i = s.newCell(c.Key)
@@ -144,16 +145,14 @@ func (s *Store) do(index uint64, c *Command, reply []byte) []byte {
 	r.Found = v.live
 	switch c.Op {
 	case Get:
-		if v.live {
-			r.Value = v.Value
-		}
+		r.Value = v.Value
 	case Put:
-		s.write(v, index, c.Value)
+		s.write(v, index, true, c.Value)
 	case CompareAndSwap:
 		if v.live && bytes.Equal(v.Value, c.Old) {
-			s.write(v, index, c.Value)
+			s.write(v, index, true, c.Value)
 			r.Swapped = true
-		} else if v.live {
+		} else {
 			r.Value = v.Value
 		}
 	case Increment:
@@ -166,13 +165,13 @@ func (s *Store) do(index uint64, c *Command, reply []byte) []byte {
 			return r.Append(reply)
 		}
 		var number [8]byte
-		s.write(v, index, AppendNumber(number[:0], n+c.Delta))
+		s.write(v, index, true, AppendNumber(number[:0], n+c.Delta))
 		r.Value = v.Value
 	case Delete:
-		if v.live {
-			s.digest -= v.digest()
-			v.live, v.Value = false, v.Value[:0]
-		}
+		r.Value = v.Value
+		reply = r.Append(reply) // a copy: what was there goes now
+		s.write(v, index, false, c.Value)
+		return reply
 	}
 	return r.Append(reply)
 }
@@ -190,16 +189,23 @@ func (s *Store) newCell(key []byte) int {
 	return i
 }
 
-func (s *Store) write(v *cell, index uint64, value []byte) {
-	if v.live {
+// write replaces what a key holds: a value, or a tombstone where live is false.
+func (s *Store) write(v *cell, index uint64, live bool, value []byte) {
+	if v.Version > 0 {
 		s.digest -= v.digest()
 	}
-	v.live, v.Version = true, index
+	v.live, v.Version = live, index
 	v.Value = append(v.Value[:0], value...)
 	s.digest += v.digest()
 }
 
-func (v *cell) digest() sim.Digest { return v.key.Word(v.Version).Bytes(v.Value) }
+func (v *cell) digest() sim.Digest {
+	d := v.key.Word(v.Version).Bytes(v.Value)
+	if !v.live {
+		d = d.Word(0)
+	}
+	return d
+}
 
 // The session table.
 

@@ -49,6 +49,10 @@ func TestOperations(t *testing.T) {
 		return Command{Op: CompareAndSwap, Key: []byte("k"), Old: []byte(old), Value: []byte(value)}
 	}
 	add := func(n int64) Command { return Command{Op: Increment, Key: []byte("k"), Delta: n} }
+	bury := func(tombstone string) Command {
+		return Command{Op: Delete, Key: []byte("k"), Value: []byte(tombstone)}
+	}
+	grave := func(tombstone string) Reply { return Reply{Value: []byte(tombstone)} }
 	found := func(value string) Reply { return Reply{Found: true, Value: []byte(value)} }
 	missing, was := Reply{}, Reply{Found: true}
 	swapped := Reply{Found: true, Swapped: true}
@@ -63,19 +67,22 @@ func TestOperations(t *testing.T) {
 		{"put over a value", []Command{put("one"), put("2"), get}, []Reply{missing, was, found("2")}},
 		{"put of nothing is a value", []Command{put(""), get}, []Reply{missing, found("")}},
 		{"delete of a missing key", []Command{remove, get}, []Reply{missing, missing}},
-		{"delete, then get", []Command{put("1"), remove, get, remove}, []Reply{missing, was, missing, missing}},
-		{"put after delete", []Command{put("one"), remove, put("2"), get}, []Reply{missing, was, missing, found("2")}},
+		{"delete, then get", []Command{put("1"), remove, get, remove}, []Reply{missing, found("1"), missing, missing}},
+		{"a tombstone stays until the next value", []Command{bury("a"), get, bury("b"), put("1"), bury("c"), swap("1", "2"), get},
+			[]Reply{missing, grave("a"), grave("a"), missing, found("1"), grave("c"), grave("c")}},
+		{"a tombstone is no number", []Command{bury("a"), add(2), get}, []Reply{missing, {Value: number(2)}, found(string(number(2)))}},
+		{"put after delete", []Command{put("one"), remove, put("2"), get}, []Reply{missing, found("one"), missing, found("2")}},
 		{"swap", []Command{put("1"), swap("1", "2"), get}, []Reply{missing, swapped, found("2")}},
 		{"swap that expects another value shows the present one", []Command{put("1"), swap("2", "3"), get},
 			[]Reply{missing, found("1"), found("1")}},
 		{"swap of a missing key", []Command{swap("", "1"), get}, []Reply{missing, missing}},
 		{"swap of a deleted key expects nothing", []Command{put(""), remove, swap("", "1"), get},
-			[]Reply{missing, was, missing, missing}},
+			[]Reply{missing, found(""), missing, missing}},
 		{"swap for the same value", []Command{put("1"), swap("1", "1")}, []Reply{missing, swapped}},
 		{"increment of a missing key", []Command{add(5), get},
 			[]Reply{{Value: number(5)}, found(string(number(5)))}},
 		{"increment of a deleted key", []Command{add(5), remove, add(2)},
-			[]Reply{{Value: number(5)}, was, {Value: number(2)}}},
+			[]Reply{{Value: number(5)}, found(string(number(5))), {Value: number(2)}}},
 		{"increment of a number", []Command{put(string(number(40))), add(2), add(-50)},
 			[]Reply{missing, found(string(number(42))), found(string(number(-8)))}},
 		{"increment of something else", []Command{put("1"), add(1), get},

@@ -18,6 +18,7 @@ import (
 // computed from scratch.
 type twin struct {
 	values   map[string]Versioned
+	graves   map[string]Versioned // of deleted keys: the tombstone
 	sessions map[uint64]twinSession
 	most     int
 	timeout  int64
@@ -31,7 +32,7 @@ type twinSession struct {
 }
 
 func newTwin(o Options) *twin {
-	return &twin{values: map[string]Versioned{}, sessions: map[uint64]twinSession{}, most: o.Sessions, timeout: int64(o.SessionTimeout)}
+	return &twin{values: map[string]Versioned{}, graves: map[string]Versioned{}, sessions: map[uint64]twinSession{}, most: o.Sessions, timeout: int64(o.SessionTimeout)}
 }
 
 func (w *twin) apply(index uint64, at int64, c Command) string {
@@ -65,6 +66,9 @@ func (w *twin) apply(index uint64, at int64, c Command) string {
 func (w *twin) do(index uint64, c Command) Reply {
 	key := string(c.Key)
 	v, found := w.values[key]
+	if !found {
+		v = w.graves[key]
+	}
 	r := Reply{Version: index, Found: found}
 	switch c.Op {
 	case Get:
@@ -89,7 +93,12 @@ func (w *twin) do(index uint64, c Command) Reply {
 		r.Value = number(n + c.Delta)
 		w.values[key] = Versioned{r.Value, index}
 	case Delete:
+		r.Value = v.Value
 		delete(w.values, key)
+		w.graves[key] = Versioned{c.Value, index}
+	}
+	if w.values[key].Version == index {
+		delete(w.graves, key)
 	}
 	return r
 }
@@ -98,6 +107,9 @@ func (w *twin) digest() uint64 {
 	var sum sim.Digest
 	for key, v := range w.values {
 		sum += sim.Digest(1).Bytes([]byte(key)).Word(v.Version).Bytes(v.Value)
+	}
+	for key, v := range w.graves {
+		sum += sim.Digest(1).Bytes([]byte(key)).Word(v.Version).Bytes(v.Value).Word(0)
 	}
 	for id, s := range w.sessions {
 		sum += sim.Digest(2).Word(id).Word(s.seq).Word(uint64(s.active)).Bytes([]byte(s.reply))
