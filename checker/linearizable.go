@@ -95,6 +95,7 @@ func (c *Checker) CheckLinearizable(h *History, b Budget) Report {
 	limit := cmp.Or(b.Steps, DefaultSteps)
 	report, steps := Report{Verdict: Valid, Op: -1}, int64(0)
 	for _, k := range c.keys {
+		sortByCall(k.operations)
 		if k.mixed && c.certificate.proves(k.operations) {
 			continue
 		}
@@ -171,9 +172,6 @@ func (c *Checker) gather(h *History) (completed int) {
 			k := &c.keys[n]
 			k.operations = append(k.operations, &h.Operations[i]) // into flat: the room was counted
 		}
-	}
-	for _, k := range c.keys {
-		sortByCall(k.operations)
 	}
 	slices.SortFunc(c.keys, func(a, b keyOperations) int { return cmp.Compare(a.key, b.key) })
 	return completed
