@@ -181,7 +181,7 @@ func modelHistory(d draw, name string, take int, verbs []Verb, n int) []modelCal
 
 // Each model's verdict is that of the enumerator, and its core is illegal on its own. SAROS_ORACLE=N
 // asks for N histories a model.
-func TestModelOracle(t *testing.T) {
+func TestOracleModel(t *testing.T) {
 	n := 1500
 	if s := os.Getenv("SAROS_ORACLE"); s != "" {
 		var err error

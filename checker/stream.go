@@ -30,10 +30,18 @@ import (
 type Stream struct {
 	keys    map[string]*streamKey
 	now     int64
-	orphans []*streamZone // found at this instant, and not written yet: who writes them may call at this instant
+	orphans []orphan     // found at this instant, and not written yet: who writes them may call at this instant
+	broken  []*streamKey // violated at this instant, unless it makes them unfit
 
 	completed, invalid, unfit bool
 }
+
+type orphan struct {
+	key  *streamKey
+	zone *streamZone
+}
+
+func (o orphan) violates() bool { return !o.zone.written && !o.key.unfit }
 
 // streamKey is one key.
 type streamKey struct {
@@ -43,6 +51,7 @@ type streamKey struct {
 	unsettled []*streamBlock  // f at horizon or later
 	settled   []*streamBlock  // and not over
 	top       [2]*streamBlock // latest of the settled blocks, those that are over too; nil: none
+	violated  bool
 	unfit     bool
 }
 
@@ -80,7 +89,7 @@ func (s *Stream) Reset() {
 		clear(k.zones)
 		k.start()
 	}
-	s.now, s.orphans = 0, s.orphans[:0]
+	s.now, s.orphans, s.broken = 0, s.orphans[:0], s.broken[:0]
 	s.completed, s.invalid, s.unfit = false, false, false
 }
 
@@ -102,7 +111,7 @@ func (s *Stream) Call(op *Operation) {
 	switch {
 	case op.Kind == Increment || op.Kind == Delete && op.Arg == 0:
 		s.giveUp(k)
-	case !s.over(k) && mayWrite(op):
+	case !s.invalid && !k.unfit && mayWrite(op):
 		s.write(k, op)
 	}
 }
@@ -127,7 +136,7 @@ func (s *Stream) Return(op *Operation) {
 		s.unwrite(k, k.zones[left])
 	case op.Outcome == Fail:
 	case op.Kind == CAS && !op.Swapped && seen(op) == state{op.Old, true}:
-		s.invalid = true
+		s.violate(k)
 	case isRead(op):
 		if mayWrite(op) {
 			s.unwrite(k, k.zones[left])
@@ -152,11 +161,11 @@ func (s *Stream) Return(op *Operation) {
 // mayWrite tells whether op, before its outcome is known, may leave a state that is not there.
 func mayWrite(op *Operation) bool { return op.Kind != Get && !(op.Kind == CAS && op.Old == op.Arg) }
 
-// Verdict is that of what was told so far, with the reason of Unknown. Invalid stays, but for one case: a
-// state found at this very instant that nobody wrote may still be written at this instant.
+// Verdict is that of what was told so far, with the reason of Unknown. Invalid stays once this instant is
+// over; until then somebody may still write a state that was found, or make a key one that is not judged.
 func (s *Stream) Verdict() (Verdict, string) {
 	switch {
-	case s.invalid || slices.ContainsFunc(s.orphans, func(z *streamZone) bool { return !z.written }):
+	case s.invalid || s.wrong():
 		return Invalid, ""
 	case s.unfit:
 		return Unknown, ReasonNotApplicable
@@ -166,9 +175,19 @@ func (s *Stream) Verdict() (Verdict, string) {
 	return Valid, ""
 }
 
-func (s *Stream) over(k *streamKey) bool { return s.invalid || k.unfit }
+func (s *Stream) over(k *streamKey) bool { return s.invalid || k.unfit || k.violated }
 
 func (s *Stream) giveUp(k *streamKey) { k.unfit, s.unfit = true, true }
+
+func (s *Stream) violate(k *streamKey) {
+	k.violated = true
+	s.broken = append(s.broken, k)
+}
+
+// wrong tells whether this instant, as it was told so far, violates.
+func (s *Stream) wrong() bool {
+	return slices.ContainsFunc(s.broken, func(k *streamKey) bool { return !k.unfit }) || slices.ContainsFunc(s.orphans, orphan.violates)
+}
 
 func (s *Stream) key(name string) *streamKey {
 	k := s.keys[name]
@@ -202,10 +221,8 @@ func (s *Stream) advance(at int64) {
 		return
 	}
 	s.now = at
-	for _, z := range s.orphans {
-		s.invalid = s.invalid || !z.written
-	}
-	s.orphans = s.orphans[:0]
+	s.invalid = s.invalid || s.wrong()
+	s.orphans, s.broken = s.orphans[:0], s.broken[:0]
 }
 
 func (k *streamKey) zone(of state) *streamZone {
@@ -240,25 +257,25 @@ func (s *Stream) unwrite(k *streamKey, z *streamZone) {
 	case z.block == nil:
 		delete(k.zones, z.state)
 	case z.found < s.now:
-		s.invalid = true
+		s.violate(k)
 	case z.before != nil:
 		s.giveUp(k) // it may be written again at this instant, and then be bound to another
 	default:
 		z.swapped = false
-		s.orphans = append(s.orphans, z)
+		s.orphans = append(s.orphans, orphan{k, z})
 	}
 }
 
 // find counts an operation in that returned now and found the state of.
 func (s *Stream) find(k *streamKey, op *Operation, of state) {
 	z := k.zone(of)
-	s.saw(z)
+	s.saw(k, z)
 	s.change(k, z, op)
 }
 
-func (s *Stream) saw(z *streamZone) {
+func (s *Stream) saw(k *streamKey, z *streamZone) {
 	if z.found = min(z.found, s.now); !z.written {
-		s.orphans = append(s.orphans, z)
+		s.orphans = append(s.orphans, orphan{k, z})
 	}
 }
 
@@ -287,9 +304,9 @@ func (z *streamZone) begin() {
 func (s *Stream) join(k *streamKey, z *streamZone) {
 	for v := z; v.swapped && v.before == nil; v = v.before {
 		u := k.zone(v.from)
-		s.saw(u)
+		s.saw(k, u)
 		if u.behind != nil || u.block == v.block {
-			s.invalid = true // two of one state, or one of itself
+			s.violate(k) // two of one state, or one of itself
 			return
 		}
 		u.behind, v.before = v, u
@@ -299,7 +316,9 @@ func (s *Stream) join(k *streamKey, z *streamZone) {
 		k.merge(u.block, v.block)
 	}
 	b := z.block
-	s.invalid = s.invalid || !b.measure() || !k.agrees(b)
+	if !b.measure() || !k.agrees(b) {
+		s.violate(k)
+	}
 	if b.settled {
 		k.raise(b)
 		k.trim(b)
