@@ -1,7 +1,6 @@
 package checker
 
 import (
-	"bufio"
 	"bytes"
 	"encoding/json"
 	"errors"
@@ -23,24 +22,10 @@ const (
 // white space between. An error names the line. Ids may come in any order too, but must in the end be
 // 0 to n-1.
 func ReadHistory(r io.Reader) (*History, error) {
-	in := bufio.NewReaderSize(r, maxLineBytes+1)
 	d := decoder{position: map[int]int{}, open: map[int32]int{}}
-	n := 0
-	for {
-		line, err := in.ReadSlice('\n')
-		if err == io.EOF && len(line) == 0 {
-			break
-		}
-		n++
-		switch {
-		case errors.Is(err, bufio.ErrBufferFull):
-			return nil, fmt.Errorf("line %d: longer than %d bytes", n, maxLineBytes)
-		case err != nil && err != io.EOF:
-			return nil, fmt.Errorf("line %d: %w", n, err)
-		}
-		if err := d.line(n, bytes.TrimSuffix(line, []byte("\n"))); err != nil {
-			return nil, fmt.Errorf("line %d: %w", n, err)
-		}
+	n, err := eachLine(r, func(n int, line []byte) error { return d.line(n, bytes.TrimSuffix(line, []byte("\n"))) })
+	if err != nil {
+		return nil, err
 	}
 	if n == 0 {
 		return nil, errors.New("line 1: no header")

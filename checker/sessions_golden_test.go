@@ -45,38 +45,3 @@ func TestGoldenSessions(t *testing.T) {
 		}
 	}
 }
-
-func TestGoldenLocks(t *testing.T) {
-	valid := LockHistory{
-		Grants:   []Grant{{"l", 1, 1, 0, 5, 5, 10}, {"l", 2, 2, 11, 15, 15, 20}},
-		Accesses: []Access{{"l", 1, 1, 7, true}, {"l", 2, 2, 16, true}, {"l", 1, 1, 18, false}},
-	}
-	if r := CheckLocks(&valid); r.Verdict != Valid {
-		t.Fatal(r)
-	}
-	for class, edit := range map[string]func(*LockHistory){
-		"locks/token-repeated": func(h *LockHistory) { h.Grants[1].Token = 1 },
-		"locks/token-falls":    func(h *LockHistory) { h.Grants[0].Token = 3 },
-		"locks/overlap":        func(h *LockHistory) { h.Grants[0].Until = 16 },
-		"locks/fencing":        func(h *LockHistory) { h.Accesses[2].Accepted = true },
-	} {
-		h := LockHistory{slices.Clone(valid.Grants), slices.Clone(valid.Accesses)}
-		edit(&h)
-		if r := CheckLocks(&h); r.Verdict != Invalid || r.Class != class {
-			t.Errorf("%s: %+v", class, r)
-		}
-	}
-}
-
-func TestGoldenExactlyOnce(t *testing.T) {
-	attempts := []Attempt{{1, Info, 0}, {1, Ok, 7}, {2, Fail, 0}}
-	for class, final := range map[string][]uint64{"": {1}, "once/duplicate-effect": {1, 1}, "once/lost": {}, "once/failed-effect": {1, 2}} {
-		if r := CheckExactlyOnce(attempts, final); r.Class != class || (class == "") != (r.Verdict == Valid) {
-			t.Errorf("%s: %+v", class, r)
-		}
-	}
-	again := append(attempts, Attempt{1, Ok, 8})
-	if r := CheckExactlyOnce(again, []uint64{1}); r.Class != "once/other-reply" {
-		t.Errorf("%+v", r)
-	}
-}

@@ -3,7 +3,6 @@ package checker
 import (
 	"fmt"
 	"math/rand/v2"
-	"slices"
 	"strings"
 	"testing"
 )
@@ -197,117 +196,6 @@ func TestWeakChecksAgreeWithTheirDefinitions(t *testing.T) {
 		if invalid*10 < judged || judged*8 < rounds {
 			t.Errorf("%s: %d of %d invalid, of %d", check.Name, invalid, judged, rounds)
 		}
-	}
-}
-
-func locksWrong(h *LockHistory) bool {
-	for i, a := range h.Grants {
-		for j, b := range h.Grants {
-			if i == j || a.Lock != b.Lock {
-				continue
-			}
-			held := a.From < a.Until && b.From < b.Until && a.From < b.Until && b.From < a.Until
-			if a.Token == b.Token || a.Return < b.Call && a.Token > b.Token || held && a.Holder != b.Holder {
-				return true
-			}
-		}
-	}
-	for _, a := range h.Accesses {
-		for _, b := range h.Accesses {
-			if a.Lock == b.Lock && a.Accepted && b.Accepted && a.At < b.At && a.Token > b.Token {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-func TestLocksAgreeWithTheirDefinition(t *testing.T) {
-	rng := rand.New(rand.NewPCG(3, 3))
-	rounds, invalid := histories(t, 50_000), 0
-	seen := map[string]int{}
-	for range rounds {
-		h := &LockHistory{}
-		now := int64(0)
-		for i := range rng.IntN(6) {
-			call := now + int64(rng.IntN(4)) - int64(rng.IntN(2))
-			g := Grant{string(rune('a' + rng.IntN(4)/3)), int32(rng.IntN(3)), uint64(i + 1), call, call + int64(rng.IntN(3)), 0, 0}
-			g.From = g.Return
-			g.Until = g.From + int64(rng.IntN(3))
-			now = g.Until
-			if rng.IntN(12) == 0 {
-				g.Token = uint64(1 + rng.IntN(6))
-			}
-			h.Grants = append(h.Grants, g)
-		}
-		for i := range rng.IntN(5) {
-			h.Accesses = append(h.Accesses, Access{string(rune('a' + rng.IntN(4)/3)), 0, uint64(i + rng.IntN(2)), int64(rng.IntN(4) + i), rng.IntN(3) > 0})
-		}
-		r := CheckLocks(h)
-		if want := locksWrong(h); want != (r.Verdict == Invalid) {
-			t.Fatalf("%s, want invalid %v: %+v\n%s", r.Verdict, want, h, r.Text)
-		}
-		if r.Verdict != Invalid {
-			continue
-		}
-		invalid++
-		seen[r.Class]++
-		core := &LockHistory{}
-		for _, i := range r.Core {
-			if r.Class == "locks/fencing" {
-				core.Accesses = append(core.Accesses, h.Accesses[i])
-			} else {
-				core.Grants = append(core.Grants, h.Grants[i])
-			}
-		}
-		if !locksWrong(core) {
-			t.Fatalf("%s: core is not wrong alone: %+v", r.Class, core)
-		}
-	}
-	if invalid*10 < rounds || invalid*10 > 9*rounds || len(seen) != 4 {
-		t.Errorf("%d of %d invalid: %v", invalid, rounds, seen)
-	}
-}
-
-func TestExactlyOnceAgreesWithItsDefinition(t *testing.T) {
-	rng := rand.New(rand.NewPCG(4, 4))
-	rounds, invalid := histories(t, 50_000), 0
-	for range rounds {
-		var attempts []Attempt
-		var final []uint64
-		for range 1 + rng.IntN(6) {
-			a := Attempt{uint64(rng.IntN(3)), []Outcome{Ok, Ok, Fail, Info, Pending}[rng.IntN(5)], int64(rng.IntN(8) / 7)}
-			attempts = append(attempts, a)
-			if !slices.Contains(final, a.Request) && a.Outcome != Fail || rng.IntN(20) == 0 {
-				final = append(final, a.Request)
-			}
-		}
-		want := false
-		for _, a := range attempts {
-			count, possible := 0, false
-			for _, f := range final {
-				if f == a.Request {
-					count++
-				}
-			}
-			for _, b := range attempts {
-				if a.Request == b.Request {
-					possible = possible || b.Outcome != Fail
-					want = want || a.Outcome == Ok && b.Outcome == Ok && a.Reply != b.Reply
-				}
-			}
-			want = want || count > 1 || a.Outcome == Ok && count == 0 || !possible && count > 0
-		}
-		r := CheckExactlyOnce(attempts, final)
-		if want != (r.Verdict == Invalid) {
-			t.Fatalf("%s, want invalid %v: %v %v", r.Verdict, want, attempts, final)
-		}
-		if want {
-			invalid++
-		}
-	}
-	if invalid*10 < rounds || invalid*10 > 9*rounds {
-		t.Errorf("%d of %d invalid", invalid, rounds)
 	}
 }
 

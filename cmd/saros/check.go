@@ -25,9 +25,10 @@ type model struct {
 	saros func(*checker.History, checker.Budget) checker.Report // nil: saros/history/v1 has no such operations
 	log   func(*histories.Log, checker.Budget) checker.Report
 	html  func(io.Writer, *histories.Log, checker.Report) error
-	verbs []checker.Verb // that log understands
-	weak  *checker.Check // instead of saros: a property weaker than linearizability
-	holds string         // what a valid history is; "": linearizable
+	verbs []checker.Verb                 // that log understands
+	weak  *checker.Check                 // instead of saros: a property weaker than linearizability
+	holds string                         // what a valid history is; "": linearizable
+	own   func(io.Reader) (judge, error) // instead of all: a history of a format of its own
 }
 
 const transactions = "transactions" // the model that is judged by package txn
@@ -63,6 +64,8 @@ var models = append([]model{
 	searched(checker.LockModel(), []checker.Verb{checker.Acquire, checker.Release}),
 	searched(checker.TextModel(), []checker.Verb{checker.Read, checker.Write, checker.Append}),
 	{name: transactions},
+	{name: "locks", own: loadLocks},
+	{name: "once", own: loadRequests},
 }, weak()...)
 
 //saros:constant tables
@@ -134,7 +137,9 @@ Models: kv and register (read, write, cas; in a saros history also increment and
 counter (add, read), queue, stack, priority-queue (enqueue or push or insert, dequeue or pop
 or take), set (add, remove, read), lock (acquire, release), text (put, append, get).
 Of a saros history also the session guarantees, staleness and timestamps that its replies claim (session/...,
-staleness/..., timestamps/...). transactions reads saros/transactions/v1 and asks for an --isolation.`,
+staleness/..., timestamps/...). transactions reads saros/transactions/v1 and asks for an --isolation.
+locks reads saros/locks/v1: grants that do not overlap, with tokens that rise and fence. once reads
+saros/requests/v1: requests that were retried, each in the final list once, or never if all failed.`,
 		Example: `  saros run kv@7 --history history.jsonl
   saros check history.jsonl
   saros check store/latest/history.edn --model queue --budget 50000000`,
@@ -240,6 +245,12 @@ func load(in io.Reader, format string, m model, f checkFlags) (j judge, err erro
 	j.holds = cmp.Or(m.holds, "linearizable")
 	if m.name == transactions {
 		return loadTransactions(in, format, txn.Level(slices.Index(levelNames(), f.isolation)))
+	}
+	if m.own != nil {
+		if format != "saros" {
+			return j, fmt.Errorf("model %s has a saros format of its own", m.name)
+		}
+		return m.own(in)
 	}
 	if m.weak != nil {
 		if format != "saros" {
