@@ -107,6 +107,17 @@ func sequential(waits []interval) (id int, err error) {
 	order := func(a, b interval) int {
 		return cmp.Or(cmp.Compare(a.session, b.session), cmp.Compare(a.call, b.call), cmp.Compare(a.end, b.end), cmp.Compare(a.id, b.id))
 	}
+	last, plain := map[int32]int64{}, true // session → when it last got a reply; plain: nothing to sort, no trouble
+	for i, w := range waits {
+		if i > 0 && w.call < waits[i-1].call || w.call < last[w.session] {
+			plain = false
+			break
+		}
+		last[w.session] = w.end
+	}
+	if plain {
+		return 0, nil
+	}
 	slices.SortFunc(waits, order)
 	for i := 1; i < len(waits); i++ {
 		if a, b := waits[i-1], waits[i]; a.session == b.session && b.call < a.end {

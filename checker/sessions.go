@@ -17,20 +17,56 @@ type Check struct {
 
 // Checks lists the checks of key-value histories.
 //
+// session/... and staleness/... judge key by key: they assume that versions order the operations of one
+// key. log/... judge the same over all keys. They assume that a version is a position in one log of all
+// keys, and that an operation with version v looked at all that the log holds up to v, and at nothing
+// behind (as in nodes/kv). Of a store that counts the versions of each key, or that answers a read with
+// the version of the write which it found, log/... says nothing that is true.
+//
+// staleness/prefix and timestamps/snapshot compare each read with the writes of its key, and that is all
+// there is to compare over several keys too, where versions (timestamps) are of one order: reads that each
+// agree with the prefix up to their version agree with each other.
+//
 //saros:constant a table
 var Checks = []Check{
-	{"session/read-your-writes", "version", session(readYourWrites)},
-	{"session/monotonic-reads", "version", session(monotonicReads)},
-	{"session/monotonic-writes", "version", session(monotonicWrites)},
-	{"session/writes-follow-reads", "version", session(writesFollowReads)},
+	{"session/read-your-writes", "version", session(readYourWrites, eachKey)},
+	{"session/monotonic-reads", "version", session(monotonicReads, eachKey)},
+	{"session/monotonic-writes", "version", session(monotonicWrites, eachKey)},
+	{"session/writes-follow-reads", "version", session(writesFollowReads, eachKey)},
 	{"staleness/bounded", "version", CheckStaleness},
 	{"staleness/prefix", "version", func(h *History, _ int64) Report { return CheckPrefix(h) }},
+	{"log/read-your-writes", oneLogNeeds, session(readYourWrites, oneLog)},
+	{"log/monotonic-reads", oneLogNeeds, session(monotonicReads, oneLog)},
+	{"log/monotonic-writes", oneLogNeeds, session(monotonicWrites, oneLog)},
+	{"log/writes-follow-reads", oneLogNeeds, session(writesFollowReads, oneLog)},
+	{"log/bounded", oneLogNeeds, func(h *History, bound int64) Report { return staleness(h, bound, oneLog) }},
 	{"timestamps/snapshot", "commit_ts", func(h *History, _ int64) Report { return CheckSnapshots(h) }},
 	{"timestamps/external", "commit_ts", func(h *History, _ int64) Report { return CheckExternal(h) }},
 }
 
-// guarantee is one of Terry et al., "Session Guarantees for Weakly Consistent Replicated Data", 1994:
-// for operations of one session on one key, first and then, the version of then must be no lower.
+const oneLogNeeds = "version: a position in one log of all keys"
+
+// A scope is what versions order.
+type scope bool
+
+const (
+	eachKey scope = false
+	oneLog  scope = true
+)
+
+func (s scope) class(name string) string {
+	if s == oneLog {
+		return "log/" + name
+	}
+	return "session/" + name
+}
+
+// guarantee is one of Terry et al., "Session Guarantees for Weakly Consistent Replicated Data", 1994,
+// section 3: for operations of one session, first and then, the version of then must be no lower. The
+// paper speaks of the writes that a server holds; here a version stands for all writes up to it. A read
+// that goes back over positions at which nothing was written is reported too, which the paper would let
+// pass, and a write that has no higher version than a read before it, though in the paper's words that read
+// saw a write of its future.
 type guarantee struct {
 	name           string
 	first, then    bool // whether that operation writes
@@ -40,16 +76,17 @@ type guarantee struct {
 
 //saros:constant the four guarantees
 var (
-	readYourWrites    = guarantee{"session/read-your-writes", true, false, false, "read", "at least"}
-	monotonicReads    = guarantee{"session/monotonic-reads", false, false, false, "read", "at least"}
-	monotonicWrites   = guarantee{"session/monotonic-writes", true, true, true, "write", "more than"}
-	writesFollowReads = guarantee{"session/writes-follow-reads", false, true, true, "write", "more than"}
+	readYourWrites    = guarantee{"read-your-writes", true, false, false, "read", "at least"}
+	monotonicReads    = guarantee{"monotonic-reads", false, false, false, "read", "at least"}
+	monotonicWrites   = guarantee{"monotonic-writes", true, true, true, "write", "more than"}
+	writesFollowReads = guarantee{"writes-follow-reads", false, true, true, "write", "more than"}
 )
 
 // session judges a guarantee. An operation of unknown outcome has no version and imposes no duty.
-func session(g guarantee) func(*History, int64) Report {
+func session(g guarantee, over scope) func(*History, int64) Report {
+	class := over.class(g.name)
 	return func(h *History, _ int64) Report {
-		c, bad := columns(h, byVersion, true)
+		c, bad := columns(h, byVersion, true, over)
 		if bad.Reason != "" {
 			return bad
 		}
@@ -62,7 +99,7 @@ func session(g guarantee) func(*History, int64) Report {
 			if known && writes(op) == g.then {
 				judged++
 				if first := &h.Operations[top]; op.Version < first.Version || g.strict && op.Version == first.Version {
-					return broken(g.name, h, []int32{top, i}, fmt.Sprintf(
+					return broken(class, h, []int32{top, i}, fmt.Sprintf(
 						"Session %d had version %d of %s #%d when it called #%d, a %s that must have %s that; it has %d.",
 						op.Session, first.Version, word(first), first.ID, op.ID, g.text, g.relation, op.Version))
 				}
@@ -71,7 +108,7 @@ func session(g guarantee) func(*History, int64) Report {
 				highest[pair] = i
 			}
 		}
-		return passed(judged, g.name)
+		return passed(judged, class)
 	}
 }
 
@@ -110,64 +147,101 @@ func (c claim) String() string {
 	return "version"
 }
 
-// columnar is a history made ready for sweeps: completed operations, keys as numbers.
+// columnar is a history made ready for sweeps.
 type columnar struct {
-	h    *History
-	key  []int32 // of every operation
-	done []int32 // completed operations
-	keys int32
+	h     *History
+	key   []int32 // of every operation, as a number; 0 if versions order all keys
+	keys  int
+	done  []int32 // completed operations
+	order []mark  // those that carry the claim, in its order
+}
+
+// mark is an operation at a place in an order of its key.
+type mark struct {
+	key, i int32
+	at     uint64
+	read   bool // stands behind the writes of its place
 }
 
 // columns interns keys and looks after what every check assumes: a well-formed history, a claim with
-// every completed operation (reads only if asked), and no two writes of a key with one claim. If that
-// does not hold it returns the report to give.
-func columns(h *History, by claim, reads bool) (columnar, Report) {
-	c := columnar{h: h, key: make([]int32, len(h.Operations)), done: make([]int32, 0, len(h.Operations))}
-	numbers := map[string]int32{}
-	writers := make([]mark, 0, len(h.Operations))
+// every completed write (and read, if asked), and no two writes of a key with one claim. If that does not
+// hold it returns the report to give.
+func columns(h *History, by claim, reads bool, over scope) (columnar, Report) {
+	if err := h.Validate(); err != nil {
+		return columnar{}, unknown(ReasonNotApplicable, "", "malformed history: "+err.Error())
+	}
+	c := columnar{h: h, key: make([]int32, len(h.Operations)), done: make([]int32, 0, len(h.Operations)), keys: 1}
+	if over == eachKey {
+		c.internKeys()
+	}
+	counts := make([]int, c.keys+1) // of marks, by the number of the key behind
 	for i := range h.Operations {
 		op := &h.Operations[i]
-		if op.ID != i || op.Kind > Delete || op.Outcome > Info || op.Call < 0 || op.CommitTS < 0 ||
-			op.Outcome == Ok && op.Return < op.Call {
-			return c, unknown(ReasonNotApplicable, op.Key, fmt.Sprintf("malformed history: %s", line(op)))
-		}
-		n, known := numbers[op.Key]
-		if !known {
-			n = int32(len(numbers))
-			numbers[op.Key] = n
-		}
-		c.key[i] = n
 		if op.Outcome != Ok {
 			continue
 		}
 		c.done = append(c.done, int32(i))
-		if w := writes(op); by.of(op) == 0 && (w || reads) {
-			return c, unknown(ReasonNotApplicable, op.Key, fmt.Sprintf("no %s: %s", by, line(op)))
-		} else if w {
-			writers = append(writers, mark{n, by.of(op), int32(i), false})
+		if !reads && !writes(op) {
+			continue
 		}
+		if by.of(op) == 0 {
+			return c, unknown(ReasonNotApplicable, op.Key, fmt.Sprintf("no %s: %s", by, line(op)))
+		}
+		counts[c.key[i]+1]++
 	}
-	c.keys = int32(len(numbers))
-	slices.SortFunc(writers, byMark)
-	for j := 1; j < len(writers); j++ {
-		if a, b := writers[j-1], writers[j]; a.key == b.key && a.at == b.at {
-			return c, unknown(ReasonNotApplicable, h.Operations[a.i].Key, fmt.Sprintf("two writes of one key with one %s:\n  %s\n  %s",
+	c.sortMarks(by, reads, counts)
+	for j := 1; j < len(c.order); j++ {
+		if a, b := c.order[j-1], c.order[j]; a.key == b.key && a.at == b.at && !b.read {
+			return c, unknown(ReasonNotApplicable, h.Operations[a.i].Key, fmt.Sprintf("two writes with one %s:\n  %s\n  %s",
 				by, line(&h.Operations[a.i]), line(&h.Operations[b.i])))
 		}
 	}
 	return c, Report{}
 }
 
-// mark is an operation at a place in an order of its key.
-type mark struct {
-	key  int32
-	at   uint64
-	i    int32
-	read bool // stands behind the writes of its place
+func (c *columnar) internKeys() {
+	numbers := map[string]int32{}
+	for i := range c.h.Operations {
+		op := &c.h.Operations[i]
+		n, known := numbers[op.Key]
+		if !known {
+			n = int32(len(numbers))
+			numbers[op.Key] = n
+		}
+		c.key[i] = n
+	}
+	c.keys = len(numbers)
 }
 
+// sortMarks deals the marks out by key, in the order of their IDs, which is nearly that of their claims.
+func (c *columnar) sortMarks(by claim, reads bool, counts []int) {
+	for k := 1; k < len(counts); k++ {
+		counts[k] += counts[k-1]
+	}
+	c.order = make([]mark, counts[c.keys])
+	next := counts // of each key; runs up to where the next key begins
+	for _, i := range c.done {
+		op := &c.h.Operations[i]
+		if w := writes(op); w || reads {
+			c.order[next[c.key[i]]] = mark{c.key[i], i, by.of(op), !w}
+			next[c.key[i]]++
+		}
+	}
+	from := 0
+	for _, to := range next[:c.keys] {
+		if part := c.order[from:to]; !slices.IsSortedFunc(part, byMark) {
+			slices.SortFunc(part, byMark)
+		}
+		from = to
+	}
+}
+
+// byMark orders the marks of a key.
 func byMark(a, b mark) int {
-	return cmp.Or(cmp.Compare(a.key, b.key), cmp.Compare(a.at, b.at), falseFirst(a.read, b.read), cmp.Compare(a.i, b.i))
+	if a.at != b.at {
+		return cmp.Compare(a.at, b.at)
+	}
+	return cmp.Or(falseFirst(a.read, b.read), cmp.Compare(a.i, b.i))
 }
 
 func falseFirst(a, b bool) int {
@@ -203,8 +277,10 @@ func passed(judged int, name string) Report {
 // broken reports operations that contradict each other; the last is the one that shows it.
 func broken(class string, h *History, core []int32, why string) Report {
 	var ops []Operation
+	keys := false // several
 	for _, i := range core {
 		ops = append(ops, h.Operations[i])
+		keys = keys || ops[0].Key != h.Operations[i].Key
 	}
 	last := ops[len(ops)-1]
 	slices.SortFunc(ops, func(a, b Operation) int { return byCall(&a, &b) })
@@ -216,6 +292,9 @@ func broken(class string, h *History, core []int32, why string) Report {
 		fmt.Fprintf(&b, "  %s", line(&ops[i]))
 		if ops[i].CommitTS != 0 {
 			fmt.Fprintf(&b, " ts %d", ops[i].CommitTS)
+		}
+		if keys {
+			fmt.Fprintf(&b, " key %+q", ops[i].Key)
 		}
 		b.WriteByte('\n')
 	}

@@ -1,16 +1,18 @@
 package checker
 
-import (
-	"cmp"
-	"fmt"
-	"slices"
-)
+import "fmt"
 
-// CheckStaleness judges bounded staleness: a read has the version of every write of its key, or a newer
-// one, that was acknowledged more than bound ns before the read was called. With bound 0 it finds
+// CheckStaleness judges bounded staleness, key by key: a read has the version of every write of its key, or
+// a newer one, that was acknowledged more than bound ns before the read was called. With bound 0 it finds
 // acknowledged writes that were lost.
-func CheckStaleness(h *History, bound int64) Report {
-	c, bad := columns(h, byVersion, true)
+func CheckStaleness(h *History, bound int64) Report { return staleness(h, bound, eachKey) }
+
+func staleness(h *History, bound int64, over scope) Report {
+	class := "staleness/bounded"
+	if over == oneLog {
+		class = "log/bounded"
+	}
+	c, bad := columns(h, byVersion, true, over)
 	if bad.Reason != "" {
 		return bad
 	}
@@ -18,7 +20,7 @@ func CheckStaleness(h *History, bound int64) Report {
 		return unknown(ReasonNotApplicable, "", fmt.Sprintf("the bound is %d ns", bound))
 	}
 	acked := c.byReturn()
-	newest := filled(int(c.keys))
+	newest := filled(c.keys)
 	next, judged := 0, 0
 	for _, i := range c.byCall() {
 		op := &h.Operations[i]
@@ -38,33 +40,26 @@ func CheckStaleness(h *History, bound int64) Report {
 		}
 		judged++
 		if w := &h.Operations[top]; op.Version < w.Version {
-			return broken("staleness/bounded", h, []int32{top, i}, fmt.Sprintf(
+			return broken(class, h, []int32{top, i}, fmt.Sprintf(
 				"Write #%d (version %d) was acknowledged at %d, more than %d ns before read #%d was called at %d; the read has version %d.",
 				w.ID, w.Version, w.Return, bound, op.ID, op.Call, op.Version))
 		}
 	}
-	return passed(judged, "staleness/bounded")
-}
-
-// returned is an operation and when its reply came.
-type returned struct {
-	at int64
-	i  int32
+	return passed(judged, class)
 }
 
 // byReturn returns the completed writes by return.
-func (c *columnar) byReturn() []returned { return c.ended(true) }
+func (c *columnar) byReturn() []at { return c.ended(true) }
 
 // ended returns the completed writes, or else the reads, by return.
-func (c *columnar) ended(write bool) []returned {
-	out := make([]returned, 0, len(c.done))
+func (c *columnar) ended(write bool) []at {
+	list := make([]int32, 0, len(c.done))
 	for _, i := range c.done {
-		if op := &c.h.Operations[i]; writes(op) == write {
-			out = append(out, returned{op.Return, i})
+		if writes(&c.h.Operations[i]) == write {
+			list = append(list, i)
 		}
 	}
-	slices.SortFunc(out, func(a, b returned) int { return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.i, b.i)) })
-	return out
+	return ordered(list, func(i int32) int64 { return c.h.Operations[i].Return })
 }
 
 func filled(n int) []int32 {
@@ -77,27 +72,23 @@ func filled(n int) []int32 {
 
 // CheckPrefix judges consistent prefix: a read with version v found what the write of its key with the
 // highest version up to v left, as if it had looked at a prefix of the log.
-func CheckPrefix(h *History) Report { return prefix(h, byVersion, "staleness/prefix") }
+func CheckPrefix(h *History) Report {
+	c, bad := columns(h, byVersion, true, eachKey)
+	if bad.Reason != "" {
+		return bad
+	}
+	return c.prefix(byVersion, "staleness/prefix")
+}
 
 // prefix compares each read with the last write before it in the claimed order. A write of unknown
 // outcome stands nowhere in that order: a read that found what it may have left is no violation, but
 // whether one place suits all such reads is not decided, and then nothing is Valid.
-func prefix(h *History, by claim, class string) Report {
-	c, bad := columns(h, by, true)
-	if bad.Reason != "" {
-		return bad
-	}
-	excuses := excusesOf(&c)
-	order := make([]mark, 0, len(c.done))
-	for _, i := range c.done {
-		op := &h.Operations[i]
-		order = append(order, mark{c.key[i], by.of(op), i, !writes(op)})
-	}
-	slices.SortFunc(order, byMark)
+func (c *columnar) prefix(by claim, class string) Report {
+	h, excuses := c.h, excusesOf(c)
 	last, judged := int32(-1), 0
 	var excused Report
-	for j, m := range order {
-		if j > 0 && order[j-1].key != m.key {
+	for j, m := range c.order {
+		if j > 0 && c.order[j-1].key != m.key {
 			last = -1
 		}
 		op := &h.Operations[m.i]
@@ -106,7 +97,7 @@ func prefix(h *History, by claim, class string) Report {
 			continue
 		}
 		judged++
-		if sees(op, leftBy(h, last)) {
+		if seen(op) == leftBy(h, last) {
 			continue
 		}
 		if excuses.cover(op, m.key) {
@@ -142,11 +133,6 @@ func leftBy(h *History, i int32) state {
 		return state{op.Result, true}
 	}
 	return state{}
-}
-
-// sees tells whether a read found s. A delete of nothing found no value.
-func sees(op *Operation, s state) bool {
-	return op.Found == s.exists && (!op.Found || op.Result == s.value)
 }
 
 // excuses says since when a write of unknown outcome may have left a state of a key.
@@ -187,10 +173,6 @@ func (e *excuses) cover(op *Operation, key int32) bool {
 	if e.anything[key] <= op.Return {
 		return true
 	}
-	s := state{}
-	if op.Found {
-		s = state{op.Result, true}
-	}
-	since, known := e.left[stateOf{key, s}]
+	since, known := e.left[stateOf{key, seen(op)}]
 	return known && since <= op.Return
 }

@@ -6,48 +6,40 @@ import "fmt"
 // no write that was called after a read returned commits at or below the timestamp it was served, and a
 // read found what the last write committed up to its timestamp left.
 func CheckSnapshots(h *History) Report {
-	c, bad := columns(h, byTimestamp, true)
+	c, bad := columns(h, byTimestamp, true, eachKey)
 	if bad.Reason != "" {
 		return bad
 	}
-	if r := unrepeatable(&c); r.Verdict == Invalid {
+	if r := c.unrepeatable(); r.Verdict == Invalid {
 		return r
 	}
-	if r := commitBelow(&c); r.Verdict == Invalid {
+	if r := c.commitBelow(); r.Verdict == Invalid {
 		return r
 	}
-	return prefix(h, byTimestamp, "timestamps/snapshot")
+	return c.prefix(byTimestamp, "timestamps/snapshot")
 }
 
-func unrepeatable(c *columnar) Report {
-	type place struct {
-		key int32
-		ts  int64
-	}
-	first := map[place]int32{}
-	for _, i := range c.byCall() {
-		op := &c.h.Operations[i]
-		if writes(op) {
+// unrepeatable compares each read with the first at its place in the order.
+func (c *columnar) unrepeatable() Report {
+	first := 0
+	for j, m := range c.order {
+		if f := c.order[first]; !f.read || f.key != m.key || f.at != m.at {
+			first = j
 			continue
 		}
-		at := place{c.key[i], op.CommitTS}
-		j, known := first[at]
-		if !known {
-			first[at] = i
-			continue
-		}
-		if a := &c.h.Operations[j]; a.Found != op.Found || a.Found && a.Result != op.Result {
-			return broken("timestamps/unrepeatable", c.h, []int32{j, i}, fmt.Sprintf(
-				"Reads #%d and #%d looked at the same timestamp %d and found different things.", a.ID, op.ID, op.CommitTS))
+		a, b := &c.h.Operations[c.order[first].i], &c.h.Operations[m.i]
+		if seen(a) != seen(b) {
+			return broken("timestamps/unrepeatable", c.h, []int32{c.order[first].i, m.i}, fmt.Sprintf(
+				"Reads #%d and #%d looked at the same timestamp %d and found different things.", a.ID, b.ID, b.CommitTS))
 		}
 	}
 	return Report{}
 }
 
 // commitBelow sweeps writes by call against reads by return, with the highest timestamp served.
-func commitBelow(c *columnar) Report {
+func (c *columnar) commitBelow() Report {
 	reads := c.ended(false)
-	top := filled(int(c.keys))
+	top := filled(c.keys)
 	next := 0
 	for _, i := range c.byCall() {
 		op := &c.h.Operations[i]
@@ -75,7 +67,7 @@ func commitBelow(c *columnar) Report {
 // that returned before another was called, on whatever keys, has the lower timestamp. Reads may look
 // into the past and are not judged.
 func CheckExternal(h *History) Report {
-	c, bad := columns(h, byTimestamp, false)
+	c, bad := columns(h, byTimestamp, false, eachKey)
 	if bad.Reason != "" {
 		return bad
 	}

@@ -137,7 +137,8 @@ Models: kv and register (read, write, cas; in a saros history also increment and
 counter (add, read), queue, stack, priority-queue (enqueue or push or insert, dequeue or pop
 or take), set (add, remove, read), lock (acquire, release), text (put, append, get).
 Of a saros history also the session guarantees, staleness and timestamps that its replies claim (session/...,
-staleness/..., timestamps/...). transactions reads saros/transactions/v1 and asks for an --isolation.
+staleness/..., timestamps/...), key by key; where versions are positions in one log of all keys, as those of
+scenario kv are, also over all keys (log/...). transactions reads saros/transactions/v1 and asks for an --isolation.
 locks reads saros/locks/v1: grants that do not overlap, with tokens that rise and fence. once reads
 saros/requests/v1: requests that were retried, each in the final list once, or never if all failed.`,
 		Example: `  saros run kv@7 --history history.jsonl
