@@ -24,7 +24,7 @@ func (v Verdict) String() string { return nameOf(verdictNames[:], uint8(v), "ver
 const (
 	ReasonBudget        = "budget"         // the search ran out of steps
 	ReasonVacuous       = "vacuous"        // no operation completed: nothing was tested
-	ReasonNotApplicable = "not_applicable" // the history is malformed
+	ReasonNotApplicable = "not_applicable" // the history is not what the check assumes: malformed, a claim is missing
 )
 
 // Report is a verdict and its grounds. Op is -1 and Core empty unless the verdict is Invalid.

@@ -117,7 +117,7 @@ func reasonText(reason string) string {
 	case checker.ReasonVacuous:
 		return "vacuous: nothing was tested, for no operation completed or no fault struck"
 	case checker.ReasonNotApplicable:
-		return "not_applicable: the history is malformed"
+		return "not_applicable: the history is not what the check assumes"
 	}
 	return reason
 }
