@@ -1,16 +1,27 @@
 package checker
 
 import (
+	"bytes"
+	"cmp"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/anishathalye/porcupine"
 )
 
+// Annotation is what happened beside the operations, as a fault: from At until Until (virtual ns).
+type Annotation struct {
+	At, Until int64
+	Text      string
+}
+
 // WriteHTML writes a page, for a browser, on which the core of an invalid report can be explored, drawn
-// by Porcupine. The order in which it holds the partial orders, hence its bytes, may differ each time.
-func WriteHTML(w io.Writer, h *History, r Report) error {
+// by Porcupine, with notes that touch the time of the core below it. The same arguments give the same
+// bytes.
+func WriteHTML(w io.Writer, h *History, r Report, notes ...Annotation) error {
 	core := make([]Operation, 0, len(r.Core))
 	for _, id := range r.Core {
 		op := h.Operations[id]
@@ -32,11 +43,11 @@ func WriteHTML(w io.Writer, h *History, r Report) error {
 		}
 		return "missing"
 	}
-	return visualize(w, model, input)
+	return visualize(w, model, input, notes)
 }
 
 // WriteHTML writes the core of an invalid report of Check; see the function WriteHTML.
-func (m *Model[S, I, O]) WriteHTML(w io.Writer, calls []Call[I, O], r Report) error {
+func (m *Model[S, I, O]) WriteHTML(w io.Writer, calls []Call[I, O], r Report, notes ...Annotation) error {
 	var input []porcupine.Operation
 	for _, id := range r.Core {
 		c := &calls[id]
@@ -46,15 +57,118 @@ func (m *Model[S, I, O]) WriteHTML(w io.Writer, calls []Call[I, O], r Report) er
 		}
 		input = append(input, porcupine.Operation{ClientId: int(c.Session), Input: &t, Call: t.call, Return: t.ret})
 	}
-	return visualize(w, m.porcupine(), input)
+	return visualize(w, m.porcupine(), input, notes)
 }
 
-func visualize(w io.Writer, model porcupine.Model, input []porcupine.Operation) error {
+func visualize(w io.Writer, model porcupine.Model, input []porcupine.Operation, notes []Annotation) error {
 	if len(input) == 0 {
 		return errors.New("checker: a report without a core has nothing to draw")
 	}
 	var s meter
 	s.start(DefaultSteps)
 	_, info := porcupine.CheckOperationsVerbose(s.metered(model, len(input)), input, 0)
-	return porcupine.Visualize(model, info, w)
+	info.AddAnnotations(rowsOfNotes(within(input, notes)))
+	var page bytes.Buffer
+	if err := porcupine.Visualize(model, info, &page); err != nil {
+		return err
+	}
+	settled, err := settle(page.Bytes())
+	if err != nil {
+		return err
+	}
+	_, err = w.Write(settled)
+	return err
+}
+
+// within sorts out the notes that touch the time from the first call to the last return.
+func within(input []porcupine.Operation, notes []Annotation) (list []Annotation) {
+	first, last := int64(never), int64(0)
+	for _, op := range input {
+		first, last = min(first, op.Call), max(last, op.Call)
+		if op.Return != never {
+			last = max(last, op.Return)
+		}
+	}
+	for _, n := range notes {
+		if n.Until = max(n.At, n.Until); n.Until >= first && n.At <= last {
+			list = append(list, n)
+		}
+	}
+	slices.SortFunc(list, func(a, b Annotation) int {
+		return cmp.Or(cmp.Compare(a.At, b.At), cmp.Compare(a.Until, b.Until), cmp.Compare(a.Text, b.Text))
+	})
+	return list
+}
+
+// rowsOfNotes puts notes, which are sorted, into as many rows as none covers another in.
+func rowsOfNotes(notes []Annotation) (list []porcupine.Annotation) {
+	var ends []int64 // of each row
+	for _, n := range notes {
+		row := slices.IndexFunc(ends, func(end int64) bool { return end < n.At })
+		if row < 0 {
+			row, ends = len(ends), append(ends, 0)
+		}
+		ends[row] = n.Until
+		list = append(list, porcupine.Annotation{Tag: fmt.Sprintf("faults %2d", row+1), Start: n.At, End: n.Until,
+			Description: n.Text, BackgroundColor: "#efaefc"})
+	}
+	return list
+}
+
+// partialOrder is a list of steps, as Porcupine's page holds it.
+type partialOrder []struct {
+	Index            int
+	StateDescription string
+}
+
+func (p partialOrder) compare(q partialOrder) int {
+	if c := cmp.Compare(len(q), len(p)); c != 0 {
+		return c // longest first
+	}
+	for i := range p {
+		if c := cmp.Compare(p[i].Index, q[i].Index); c != 0 {
+			return c
+		}
+	}
+	return 0
+}
+
+// settle sorts the partial orders in a page of Porcupine, which come out of a map, and names again for
+// each operation the first of the longest that hold it.
+func settle(page []byte) ([]byte, error) {
+	const before, after = "const data = ", "\n"
+	_, behind, found := bytes.Cut(page, []byte(before))
+	text, _, closed := bytes.Cut(behind, []byte(after))
+	if !found || !closed {
+		return nil, errors.New("checker: Porcupine's page holds no data")
+	}
+	var data struct {
+		Partitions []struct {
+			History               json.RawMessage
+			PartialLinearizations []partialOrder
+			Largest               map[int]int
+		}
+		Annotations json.RawMessage
+	}
+	if err := json.Unmarshal(text, &data); err != nil {
+		return nil, fmt.Errorf("checker: Porcupine's page: %w", err)
+	}
+	for i := range data.Partitions {
+		p := &data.Partitions[i]
+		slices.SortFunc(p.PartialLinearizations, partialOrder.compare)
+		clear(p.Largest)
+		for n, order := range p.PartialLinearizations {
+			for _, step := range order {
+				if _, known := p.Largest[step.Index]; !known {
+					p.Largest[step.Index] = n
+				}
+			}
+		}
+	}
+	sorted, err := json.Marshal(data)
+	if err != nil {
+		return nil, err
+	}
+	at := len(page) - len(behind)
+	return slices.Concat(page[:at], sorted, page[at+len(text):]), nil
 }

@@ -18,7 +18,7 @@ const lastLines = 20
 
 func (a *app) replayCommand() *cobra.Command {
 	var t target
-	var trace string
+	var trace, html string
 	cmd := &cobra.Command{
 		Use:   "replay FILE | SCENARIO@SEED",
 		Short: "Bring a failure back, and show it",
@@ -37,18 +37,22 @@ event that differs is named.`,
 			if trace == "-" {
 				return fmt.Errorf("--trace - would mix the trace with the report: saros trace %s", quoteArg(args[0]))
 			}
+			if err := htmlTo(html); err != nil {
+				return err
+			}
 			subject, err := t.subject(args[0])
 			if err != nil {
 				return err
 			}
 			if subject.failure == nil {
-				return a.replaySeed(subject, trace)
+				return a.replaySeed(subject, trace, html)
 			}
-			return a.replayFile(args[0], subject, trace)
+			return a.replayFile(args[0], subject, trace, html)
 		},
 	}
 	t.flags(cmd)
 	cmd.Flags().StringVar(&trace, "trace", "", "write the trace to `FILE`, JSON lines")
+	cmd.Flags().StringVar(&html, "html", "", htmlUsage)
 	return cmd
 }
 
@@ -119,11 +123,14 @@ type differentResult struct {
 }
 
 // replaySeed runs a seed and shows what it was.
-func (a *app) replaySeed(s *subject, trace string) error {
+func (a *app) replaySeed(s *subject, trace, html string) error {
 	a.doing = name(s.runner.Scenario, s.options.Seed)
 	servers := s.runner.Servers()
 	res, lines, err := a.again(s, trace)
 	if err != nil {
+		return err
+	}
+	if err := a.writeHTML(html, s.inputs, &res); err != nil {
 		return err
 	}
 	a.printPanic(&res)
@@ -173,7 +180,7 @@ func (a *app) show(r *scenarios.Runner, res *scenarios.Result, servers []string,
 }
 
 // replayFile runs a failure file and judges whether it came back.
-func (a *app) replayFile(file string, s *subject, trace string) error {
+func (a *app) replayFile(file string, s *subject, trace, html string) error {
 	f := s.failure
 	a.doing = name(s.runner.Scenario, s.options.Seed) + " from " + file
 	p, err := scenarios.Replay(f)
@@ -187,6 +194,9 @@ func (a *app) replayFile(file string, s *subject, trace string) error {
 	}
 	if res.TraceHash != p.Result.TraceHash {
 		return &scenarios.Nondeterminism{Scenario: f.Scenario, Seed: f.Seed, First: p.Result.TraceHash, Second: res.TraceHash}
+	}
+	if err := a.writeHTML(html, s.inputs, &res); err != nil {
+		return err
 	}
 	a.printPanic(&res)
 	same := sameProgram(f.Version)

@@ -20,7 +20,7 @@ import (
 
 func (a *app) runCommand() *cobra.Command {
 	var t target
-	var trace, history, plan string
+	var trace, history, plan, html string
 	var twice, stats bool
 	seed := scenarios.Seed(1)
 	cmd := &cobra.Command{
@@ -47,6 +47,9 @@ With --trace - or --history - that goes to stdout, and the report to stderr.`,
 			case seeded:
 				seed = s
 			}
+			if err := htmlTo(html); err != nil {
+				return err
+			}
 			r, err := t.resolve(scenario)
 			if err != nil {
 				return err
@@ -59,13 +62,14 @@ With --trace - or --history - that goes to stdout, and the report to stderr.`,
 				}
 				o.Plan = &p
 			}
-			return a.runOnce(r, o, runOutputs{trace, history, plan, twice, stats})
+			return a.runOnce(r, o, runOutputs{trace, history, html, plan, twice, stats})
 		},
 	}
 	t.flags(cmd)
 	cmd.Flags().Var(seedFlag{&seed}, "seed", "the seed, in hex (0x1f) or decimal")
 	cmd.Flags().StringVar(&trace, "trace", "", "write the trace to `FILE`, JSON lines; - is stdout")
 	cmd.Flags().StringVar(&history, "history", "", "write what clients saw to `FILE`, for saros check; - is stdout")
+	cmd.Flags().StringVar(&html, "html", "", htmlUsage)
 	cmd.Flags().StringVar(&plan, "plan", "", "the faults from `FILE` (saros/plan/v1) instead of drawn ones")
 	cmd.Flags().BoolVar(&twice, "twice", false, "run twice and compare: exit 3 if the runs differ")
 	cmd.Flags().BoolVar(&stats, "stats", false, "add wall time and rates")
@@ -92,6 +96,7 @@ func readPlan(r *scenarios.Runner, file string) (faults.Plan, error) {
 
 type runOutputs struct {
 	trace, history string
+	html           string
 	plan           string // a file that is read, and must not be written over
 	twice, stats   bool
 }
@@ -130,6 +135,9 @@ func (a *app) runOnce(r *scenarios.Runner, o scenarios.Options, out runOutputs) 
 		if err != nil {
 			return err
 		}
+	}
+	if err := a.writeHTML(out.html, []string{out.plan}, &res); err != nil {
+		return err
 	}
 	a.printPanic(&res)
 	if a.json {
