@@ -34,8 +34,9 @@
 // and never Valid. The same operations give the same report, byte for byte, in whatever order they
 // stand in the slice. A malformed history is an input error (Validate, ReadHistory), not a verdict.
 //
-// Weaker models (Checks: sessions, staleness, timestamps) and locks (CheckLocks, CheckExactlyOnce) are
-// judged from what replies claim, by sweeps; Invalid then says that the claims contradict each other.
+// Weaker models (Checks: sessions, staleness, timestamps), locks (CheckLocks) and retried requests
+// (CheckExactlyOnce) are judged from what replies claim, by sweeps; Invalid then says that the claims
+// contradict each other.
 //
 // Transactions over several keys are judged by package txn. Left out is the search for the smallest
 // core there is: the minimiser ends in a small one.

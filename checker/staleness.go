@@ -2,7 +2,7 @@ package checker
 
 import "fmt"
 
-// CheckStaleness judges bounded staleness, key by key: a read has the version of every write of its key, or
+// CheckStaleness judges bounded staleness (in time, as in Terry 2013), key by key: a read has the version of every write of its key, or
 // a newer one, that was acknowledged more than bound ns before the read was called. With bound 0 it finds
 // acknowledged writes that were lost.
 func CheckStaleness(h *History, bound int64) Report { return staleness(h, bound, eachKey) }
@@ -70,8 +70,10 @@ func filled(n int) []int32 {
 	return s
 }
 
-// CheckPrefix judges consistent prefix: a read with version v found what the write of its key with the
-// highest version up to v left, as if it had looked at a prefix of the log.
+// CheckPrefix judges consistent prefix (Terry, "Replicated Data Consistency Explained Through Baseball",
+// 2013): a read with version v found what the write of its key with the highest version up to v left, as
+// if it had looked at a prefix of the log. Where versions are of one log this holds over all keys, see
+// Checks. A swap that took effect, an increment and a delete count as writes; what they found is not judged.
 func CheckPrefix(h *History) Report {
 	c, bad := columns(h, byVersion, true, eachKey)
 	if bad.Reason != "" {
