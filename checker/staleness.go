@@ -73,7 +73,7 @@ func filled(n int) []int32 {
 // CheckPrefix judges consistent prefix (Terry, "Replicated Data Consistency Explained Through Baseball",
 // 2013): a read with version v found what the write of its key with the highest version up to v left, as
 // if it had looked at a prefix of the log. Where versions are of one log this holds over all keys, see
-// Checks. A swap that took effect, an increment and a delete count as writes; what they found is not judged.
+// Checks. What a write found, a swap, an increment or a delete, is what the write before it left.
 func CheckPrefix(h *History) Report {
 	c, bad := columns(h, byVersion, true, eachKey)
 	if bad.Reason != "" {
@@ -82,39 +82,42 @@ func CheckPrefix(h *History) Report {
 	return c.prefix(byVersion, "staleness/prefix")
 }
 
-// prefix compares each read with the last write before it in the claimed order. A write of unknown
-// outcome stands nowhere in that order: a read that found what it may have left is no violation, but
-// whether one place suits all such reads is not decided, and then nothing is Valid.
+// prefix compares what each operation found with what the last write before it in the claimed order left.
+// A write of unknown outcome stands nowhere in that order: to have found what it may have left is no
+// violation, but whether one place suits all who did is not decided, and then nothing is Valid.
 func (c *columnar) prefix(by claim, class string) Report {
 	h, excuses := c.h, excusesOf(c)
-	last, judged := int32(-1), 0
+	write, judged := int32(-1), 0
 	var excused Report
 	for j, m := range c.order {
 		if j > 0 && c.order[j-1].key != m.key {
-			last = -1
+			write = -1
 		}
-		op := &h.Operations[m.i]
-		if writes(op) {
-			last = m.i
-			continue
+		op, last := &h.Operations[m.i], write
+		if !m.read {
+			write = m.i
+		}
+		want := sightOf(op)
+		if want == (sight{}) {
+			continue // a put looks at nothing
 		}
 		judged++
-		if seen(op) == leftBy(h, last) {
+		if want.of(leftBy(h, last)) {
 			continue
 		}
-		if excuses.cover(op, m.key) {
+		if excuses.cover(want, m.key, op.Return) {
 			if excused.Reason == "" {
 				excused = unknown(ReasonNotApplicable, op.Key, fmt.Sprintf(
-					"read #%d found what only a write of unknown outcome may have left: its place in the order is not known", op.ID))
+					"#%d found what only a write of unknown outcome may have left: its place in the order is not known", op.ID))
 			}
 			continue
 		}
-		core, why := []int32{m.i}, fmt.Sprintf("Read #%d at %s %d found what no write up to there left.", op.ID, by, by.of(op))
+		core, why := []int32{m.i}, fmt.Sprintf("%s #%d at %s %d found what no write before it left.", title(op), op.ID, by, by.of(op))
 		if last >= 0 {
 			core = []int32{last, m.i}
 			w := &h.Operations[last]
-			why = fmt.Sprintf("Write #%d (%s %d) is the last up to %d, where read #%d looked, and left something else than the read found.",
-				w.ID, by, by.of(w), by.of(op), op.ID)
+			why = fmt.Sprintf("Write #%d (%s %d) is the last before %s %d, where %s #%d looked, and left something else than it found.",
+				w.ID, by, by.of(w), by, by.of(op), word(op), op.ID)
 		}
 		return broken(class, h, core, why)
 	}
@@ -122,6 +125,13 @@ func (c *columnar) prefix(by claim, class string) Report {
 		return excused
 	}
 	return passed(judged, class)
+}
+
+func title(op *Operation) string {
+	if writes(op) {
+		return "Write"
+	}
+	return "Read"
 }
 
 func leftBy(h *History, i int32) state {
@@ -137,10 +147,19 @@ func leftBy(h *History, i int32) state {
 	return state{}
 }
 
+// of tells whether a state is one of those seen.
+func (f sight) of(s state) bool {
+	if !s.exists {
+		return f.missing
+	}
+	return f.existing || f.hasValue && f.value == s.value
+}
+
 // excuses says since when a write of unknown outcome may have left a state of a key.
 type excuses struct {
-	anything []int64           // unknown increments, by key
-	left     map[stateOf]int64 // the others
+	value    []int64           // some value, by key
+	anyValue []int64           // whatever value, by key: increments
+	left     map[stateOf]int64 // this state
 }
 
 type stateOf struct {
@@ -149,9 +168,9 @@ type stateOf struct {
 }
 
 func excusesOf(c *columnar) excuses {
-	e := excuses{anything: make([]int64, c.keys), left: map[stateOf]int64{}}
-	for k := range e.anything {
-		e.anything[k] = never
+	e := excuses{make([]int64, c.keys), make([]int64, c.keys), map[stateOf]int64{}}
+	for k := range e.value {
+		e.value[k], e.anyValue[k] = never, never
 	}
 	for i := range c.h.Operations {
 		op := &c.h.Operations[i]
@@ -159,8 +178,11 @@ func excusesOf(c *columnar) excuses {
 			continue
 		}
 		k := c.key[i]
+		if op.Kind != Delete {
+			e.value[k] = min(e.value[k], op.Call)
+		}
 		if op.Kind == Increment {
-			e.anything[k] = min(e.anything[k], op.Call)
+			e.anyValue[k] = min(e.anyValue[k], op.Call)
 			continue
 		}
 		s := stateOf{k, leftBy(c.h, int32(i))}
@@ -171,10 +193,13 @@ func excusesOf(c *columnar) excuses {
 	return e
 }
 
-func (e *excuses) cover(op *Operation, key int32) bool {
-	if e.anything[key] <= op.Return {
-		return true
+// cover tells whether a state in sight may have been left by the time at.
+func (e *excuses) cover(f sight, key int32, at int64) bool {
+	left := func(s state) bool {
+		since, known := e.left[stateOf{key, s}]
+		return known && since <= at
 	}
-	since, known := e.left[stateOf{key, seen(op)}]
-	return known && since <= op.Return
+	return f.existing && e.value[key] <= at ||
+		f.hasValue && (e.anyValue[key] <= at || left(state{f.value, true})) ||
+		f.missing && left(state{})
 }
