@@ -128,7 +128,7 @@ func (h *RequestHistory) report(class string, request uint64, core []int, why st
 					count++
 				}
 			}
-			label := fmt.Sprintf("read: %d times request %d", count, request)
+			label := fmt.Sprintf("read: %d of request %d", count, request)
 			lines = append(lines, fmt.Sprintf("session %-3d [%d, %d] %s", f.Session, f.Call, f.Return, label))
 			rows = append(rows, row{id, f.Session, f.Call, f.Return, false, label})
 			continue
