@@ -112,11 +112,9 @@ func session(g guarantee, over scope) func(*History, int64) Report {
 	}
 }
 
-// writes tells whether a completed operation changed its key. A CAS that failed and a delete of nothing
-// are reads.
-func writes(op *Operation) bool {
-	return op.Kind == Put || op.Kind == Increment || op.Kind == CAS && op.Swapped || op.Kind == Delete && op.Found
-}
+// writes tells whether a completed operation changed its key. A CAS that failed is a read, and so is a
+// delete that found nothing and left no tombstone.
+func writes(op *Operation) bool { return !isRead(op) }
 
 func word(op *Operation) string {
 	if writes(op) {

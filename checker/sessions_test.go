@@ -35,7 +35,8 @@ var weak = map[string]func(ops []Operation, bound int64) judgement{
 			case isWrite(b):
 				j.wrong = j.wrong || a.Return < b.Call && b.CommitTS <= a.CommitTS
 			default:
-				j.wrong = j.wrong || a.CommitTS == b.CommitTS && (a.Found != b.Found || a.Found && a.Result != b.Result)
+				vague := a.Kind == Delete || b.Kind == Delete // does not say whose tombstone it found
+				j.wrong = j.wrong || a.CommitTS == b.CommitTS && (a.Found != b.Found || a.Result != b.Result && !vague)
 			}
 		})
 		return j
@@ -52,7 +53,7 @@ var weak = map[string]func(ops []Operation, bound int64) judgement{
 }
 
 func isWrite(o Operation) bool {
-	return o.Kind == Put || o.Kind == Increment || o.Kind == CAS && o.Swapped || o.Kind == Delete && o.Found
+	return o.Kind == Put || o.Kind == Increment || o.Kind == CAS && o.Swapped || o.Kind == Delete && (o.Found || o.Arg != 0)
 }
 
 // anyPair shows every two completed operations, in either order.
@@ -92,19 +93,27 @@ func staleTwin(sameKey bool) func([]Operation, int64) judgement {
 	}
 }
 
-// finds tells whether an operation may have found a state: a number, or "missing".
+// missing is a key without a value, as who deleted it left it.
+func missing(tombstone int64) string {
+	if tombstone == 0 {
+		return "missing"
+	}
+	return fmt.Sprintf("missing since %d", tombstone)
+}
+
+// finds tells whether an operation may have found a state: a number, or missing.
 func finds(o Operation, state string) bool {
 	switch {
 	case o.Kind == CAS && o.Swapped:
 		return state == fmt.Sprint(o.Old)
 	case o.Kind == Increment:
-		return state == fmt.Sprint(o.Result-o.Arg) || state == "missing" && o.Result == o.Arg
-	case o.Kind == Delete && o.Found:
-		return state != "missing"
+		return state == fmt.Sprint(o.Result-o.Arg) || strings.HasPrefix(state, "missing") && o.Result == o.Arg
+	case o.Kind == Delete && o.Arg == 0:
+		return o.Found != strings.HasPrefix(state, "missing")
 	case o.Kind == Put:
 		return true
 	case !o.Found:
-		return state == "missing"
+		return state == missing(o.Result)
 	}
 	return state == fmt.Sprint(o.Result)
 }
@@ -121,7 +130,7 @@ func readTwin(ops []Operation, at func(Operation) int64) (j judgement) {
 		for _, w := range ops {
 			left := fmt.Sprint(w.Arg)
 			if w.Kind == Delete {
-				left = "missing"
+				left = missing(w.Arg)
 			}
 			if w.Kind == Increment {
 				left = fmt.Sprint(w.Result)
@@ -200,10 +209,14 @@ func claims(rng *rand.Rand) *History {
 				after = state{op.Arg, true}
 			}
 		case Increment:
-			after = state{before.value + op.Arg, true}
+			if after = (state{op.Arg, true}); before.exists {
+				after.value += before.value
+			}
 			res.Result = after.value
 		case Delete:
-			after = state{}
+			if before.exists || op.Arg != 0 {
+				after = state{op.Arg, false}
+			}
 		}
 		if settled == 0 {
 			h.Info(id, ret)

@@ -134,32 +134,25 @@ func title(op *Operation) string {
 	return "Read"
 }
 
+// leftBy is the state behind a completed write, or at the start.
 func leftBy(h *History, i int32) state {
 	if i < 0 {
 		return state{}
 	}
-	switch op := &h.Operations[i]; op.Kind {
-	case Put, CAS:
-		return state{op.Arg, true}
-	case Increment:
-		return state{op.Result, true}
-	}
-	return state{}
+	after, _ := leaves(&h.Operations[i])
+	return after
 }
 
 // of tells whether a state is one of those seen.
 func (f sight) of(s state) bool {
-	if !s.exists {
-		return f.missing
-	}
-	return f.existing || f.hasValue && f.value == s.value
+	return f.exact && f.state == s || f.existing && s.exists || f.missing && !s.exists
 }
 
 // excuses says since when a write of unknown outcome may have left a state of a key.
 type excuses struct {
-	value    []int64           // some value, by key
-	anyValue []int64           // whatever value, by key: increments
-	left     map[stateOf]int64 // this state
+	value, missing []int64           // some value; none. By key
+	anyValue       []int64           // whatever value, by key: increments
+	left           map[stateOf]int64 // this state
 }
 
 type stateOf struct {
@@ -168,9 +161,9 @@ type stateOf struct {
 }
 
 func excusesOf(c *columnar) excuses {
-	e := excuses{make([]int64, c.keys), make([]int64, c.keys), map[stateOf]int64{}}
-	for k := range e.value {
-		e.value[k], e.anyValue[k] = never, never
+	e := excuses{make([]int64, c.keys), make([]int64, c.keys), make([]int64, c.keys), map[stateOf]int64{}}
+	for k := range c.keys {
+		e.value[k], e.missing[k], e.anyValue[k] = never, never, never
 	}
 	for i := range c.h.Operations {
 		op := &c.h.Operations[i]
@@ -178,16 +171,16 @@ func excusesOf(c *columnar) excuses {
 			continue
 		}
 		k := c.key[i]
-		if op.Kind != Delete {
-			e.value[k] = min(e.value[k], op.Call)
-		}
-		if op.Kind == Increment {
+		after, known := leaves(op)
+		if !known {
 			e.anyValue[k] = min(e.anyValue[k], op.Call)
-			continue
+		} else if since, known := e.left[stateOf{k, after}]; !known || op.Call < since {
+			e.left[stateOf{k, after}] = op.Call
 		}
-		s := stateOf{k, leftBy(c.h, int32(i))}
-		if since, known := e.left[s]; !known || op.Call < since {
-			e.left[s] = op.Call
+		if op.Kind == Delete {
+			e.missing[k] = min(e.missing[k], op.Call)
+		} else {
+			e.value[k] = min(e.value[k], op.Call)
 		}
 	}
 	return e
@@ -195,11 +188,8 @@ func excusesOf(c *columnar) excuses {
 
 // cover tells whether a state in sight may have been left by the time at.
 func (e *excuses) cover(f sight, key int32, at int64) bool {
-	left := func(s state) bool {
-		since, known := e.left[stateOf{key, s}]
-		return known && since <= at
-	}
-	return f.existing && e.value[key] <= at ||
-		f.hasValue && (e.anyValue[key] <= at || left(state{f.value, true})) ||
-		f.missing && left(state{})
+	since, known := e.left[stateOf{key, f.state}]
+	return f.exact && (known && since <= at || f.state.exists && e.anyValue[key] <= at) ||
+		f.existing && e.value[key] <= at ||
+		f.missing && e.missing[key] <= at
 }

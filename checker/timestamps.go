@@ -19,18 +19,24 @@ func CheckSnapshots(h *History) Report {
 	return c.prefix(byTimestamp, "timestamps/snapshot")
 }
 
-// unrepeatable compares each read with the first at its place in the order.
+// unrepeatable compares each read with the first at its place in the order that says most: a delete of
+// nothing does not say whose tombstone it found.
 func (c *columnar) unrepeatable() Report {
 	first := 0
 	for j, m := range c.order {
-		if f := c.order[first]; !f.read || f.key != m.key || f.at != m.at {
+		f := c.order[first]
+		if !f.read || f.key != m.key || f.at != m.at {
 			first = j
 			continue
 		}
-		a, b := &c.h.Operations[c.order[first].i], &c.h.Operations[m.i]
-		if seen(a) != seen(b) {
-			return broken("timestamps/unrepeatable", c.h, []int32{c.order[first].i, m.i}, fmt.Sprintf(
+		a, b := &c.h.Operations[f.i], &c.h.Operations[m.i]
+		was, is := sightOf(a), sightOf(b)
+		if was.exact && !is.of(was.state) || is.exact && !was.of(is.state) {
+			return broken("timestamps/unrepeatable", c.h, []int32{f.i, m.i}, fmt.Sprintf(
 				"Reads #%d and #%d looked at the same timestamp %d and found different things.", a.ID, b.ID, b.CommitTS))
+		}
+		if !was.exact {
+			first = j
 		}
 	}
 	return Report{}
