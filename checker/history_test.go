@@ -255,3 +255,42 @@ func FuzzReadHistory(f *testing.F) {
 		}
 	})
 }
+
+// Whether a session calls again while it waits, pair by pair, in whatever order the operations stand.
+func TestOpenCallsPairByPair(t *testing.T) {
+	rng := rand.New(rand.NewPCG(14, 14))
+	wrong := 0
+	rounds := histories(t, 5000)
+	for range rounds {
+		h, now := &History{}, int64(1)
+		for range rng.IntN(6) {
+			if rng.IntN(6) > 0 {
+				now += rng.Int64N(4)
+			} else {
+				now = rng.Int64N(10)
+			}
+			id := h.Invoke(int32(rng.IntN(3)), Put, "x", 0, 0, now)
+			if rng.IntN(8) > 0 {
+				h.Complete(id, now+rng.Int64N(3), Response{})
+			}
+		}
+		want := false
+		for _, a := range h.Operations {
+			for _, b := range h.Operations {
+				forever := a.Outcome == Pending
+				first := a.Call < b.Call || a.Call == b.Call && !forever && a.Return == a.Call
+				want = want || a.ID != b.ID && a.Session == b.Session &&
+					(first && (forever || b.Call < a.Return) || a.Call == b.Call && !(a.Return == a.Call && !forever) && !(b.Return == b.Call && b.Outcome != Pending))
+			}
+		}
+		if want {
+			wrong++
+		}
+		if err := h.Validate(); want != (err != nil) {
+			t.Fatalf("%v, want an error %v: %+v", err, want, h.Operations)
+		}
+	}
+	if wrong*10 < rounds || wrong*10 > 9*rounds {
+		t.Errorf("%d of %d wrong", wrong, rounds)
+	}
+}
