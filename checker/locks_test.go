@@ -8,27 +8,39 @@ import (
 	"testing"
 )
 
-// locksWrong is the definition, pair by pair.
-func locksWrong(h *LockHistory) bool {
-	for i, a := range h.Grants {
-		for j, b := range h.Grants {
-			if i == j || a.Lock != b.Lock {
-				continue
-			}
-			held := a.From < a.Until && b.From < b.Until && a.From < b.Until && b.From < a.Until
-			if a.Token == b.Token || a.Return < b.Call && a.Token > b.Token || held && a.Holder != b.Holder {
-				return true
-			}
-		}
-	}
-	for _, a := range h.Accesses {
-		for _, b := range h.Accesses {
-			if a.Lock == b.Lock && a.Accepted && b.Accepted && a.At < b.At && a.Token > b.Token {
-				return true
+// locksWrong is the definition, pair by pair: the class of what is wrong with the first lock that has
+// something, or "".
+func locksWrong(h *LockHistory) string {
+	for _, l := range []string{"a", "b"} {
+		repeated, falls, overlap, fencing := false, false, false, false
+		for i, a := range h.Grants {
+			for j, b := range h.Grants {
+				if i == j || a.Lock != l || b.Lock != l {
+					continue
+				}
+				held := a.From < a.Until && b.From < b.Until && a.From < b.Until && b.From < a.Until
+				repeated = repeated || a.Token == b.Token
+				falls = falls || a.Return < b.Call && a.Token > b.Token
+				overlap = overlap || held && a.Holder != b.Holder
 			}
 		}
+		for _, a := range h.Accesses {
+			for _, b := range h.Accesses {
+				fencing = fencing || a.Lock == l && b.Lock == l && a.Accepted && b.Accepted && a.At < b.At && a.Token > b.Token
+			}
+		}
+		switch {
+		case repeated:
+			return "locks/token-repeated"
+		case falls:
+			return "locks/token-falls"
+		case overlap:
+			return "locks/overlap"
+		case fencing:
+			return "locks/fencing"
+		}
 	}
-	return false
+	return ""
 }
 
 // locksSay reports whether any two records could contradict each other.
@@ -81,7 +93,7 @@ func TestOracleLocks(t *testing.T) {
 		r, err := CheckLocks(h)
 		want := Valid
 		switch {
-		case locksWrong(h):
+		case locksWrong(h) != "":
 			want = Invalid
 		case !locksSay(h):
 			want = Unknown
@@ -102,8 +114,8 @@ func TestOracleLocks(t *testing.T) {
 				core.Accesses = append(core.Accesses, h.Accesses[id-len(h.Grants)])
 			}
 		}
-		if len(r.Core) != 2 || r.Op != r.Core[1] || !locksWrong(core) {
-			t.Fatalf("%s: core %v is not wrong alone: %+v", r.Class, r.Core, core)
+		if len(r.Core) != 2 || r.Op != r.Core[1] || r.Class != locksWrong(h) || r.Class != locksWrong(core) {
+			t.Fatalf("%s: want %s, core %v alone is %q: %+v", r.Class, locksWrong(h), r.Core, locksWrong(core), core)
 		}
 	}
 	if invalid*10 < rounds || invalid*10 > 9*rounds || len(seen) != 4 {

@@ -9,34 +9,39 @@ import (
 	"testing"
 )
 
-// onceWrong is the definition, request by request.
-func onceWrong(h *RequestHistory) bool {
-	for _, f := range h.Final.List {
-		if !slices.ContainsFunc(h.Attempts, func(a Attempt) bool { return a.Request == f }) {
-			return true
-		}
-	}
-	for _, a := range h.Attempts {
-		count, possible := 0, false
+// onceWrong is the definition, request by request: the class of what is wrong with the lowest that has
+// something, or "".
+func onceWrong(h *RequestHistory) string {
+	for request := range uint64(5) {
+		count, asked, possible, acknowledged, differ := 0, false, false, false, false
 		for _, f := range h.Final.List {
-			if f == a.Request {
+			if f == request {
 				count++
 			}
 		}
-		for _, b := range h.Attempts {
-			if a.Request != b.Request {
+		for _, a := range h.Attempts {
+			if a.Request != request {
 				continue
 			}
-			possible = possible || b.Outcome != Fail
-			if a.Outcome == Ok && b.Outcome == Ok && a.Reply != b.Reply {
-				return true
+			asked, possible, acknowledged = true, possible || a.Outcome != Fail, acknowledged || a.Outcome == Ok
+			for _, b := range h.Attempts {
+				differ = differ || b.Request == request && a.Outcome == Ok && b.Outcome == Ok && a.Reply != b.Reply
 			}
 		}
-		if count > 1 || a.Outcome == Ok && count == 0 || !possible && count > 0 {
-			return true
+		switch {
+		case differ:
+			return "once/other-reply"
+		case !asked && count > 0:
+			return "once/thin-air"
+		case count > 1:
+			return "once/duplicate-effect"
+		case acknowledged && count == 0:
+			return "once/lost"
+		case !possible && count > 0:
+			return "once/failed-effect"
 		}
 	}
-	return false
+	return ""
 }
 
 // requests makes a list that keeps its promise, save for a lie in some.
@@ -110,7 +115,7 @@ func TestOracleOnce(t *testing.T) {
 		r, err := CheckExactlyOnce(h)
 		want := Valid
 		switch {
-		case onceWrong(h):
+		case onceWrong(h) != "":
 			want = Invalid
 		case len(h.Attempts) == 0:
 			want = Unknown
@@ -123,8 +128,8 @@ func TestOracleOnce(t *testing.T) {
 		}
 		invalid++
 		seen[r.Class]++
-		if core := onlyCore(h, r); len(r.Core) == 0 || !slices.IsSorted(r.Core) || !onceWrong(core) {
-			t.Fatalf("%s: core %v is not wrong alone: %+v\n%s", r.Class, r.Core, core, r.Text)
+		if core := onlyCore(h, r); len(r.Core) == 0 || !slices.IsSorted(r.Core) || r.Class != onceWrong(h) || r.Class != onceWrong(core) {
+			t.Fatalf("%s: want %s, core %v alone is %q: %+v\n%s", r.Class, onceWrong(h), r.Core, onceWrong(core), core, r.Text)
 		}
 	}
 	if invalid*10 < rounds || invalid*10 > 9*rounds || len(seen) != 5 {

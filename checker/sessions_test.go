@@ -1,6 +1,7 @@
 package checker
 
 import (
+	"cmp"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -10,7 +11,10 @@ import (
 
 // judgement is what a definition says of operations: whether some contradict it, whether any was under a
 // duty, and whether a read is explained by nothing but a write of unknown outcome.
-type judgement struct{ wrong, duty, excused bool }
+type judgement struct {
+	wrong, duty, excused bool
+	class                string // of the violation, where it is not the name of the check
+}
 
 // weak are the definitions, pair by pair.
 var weak = map[string]func(ops []Operation, bound int64) judgement{
@@ -29,16 +33,24 @@ var weak = map[string]func(ops []Operation, bound int64) judgement{
 	},
 	"timestamps/snapshot": func(ops []Operation, _ int64) judgement {
 		j := readTwin(ops, func(o Operation) int64 { return o.CommitTS })
+		unrepeatable, below := false, false
 		anyPair(ops, func(a, b Operation) {
 			switch {
 			case a.Key != b.Key || isWrite(a):
 			case isWrite(b):
-				j.wrong = j.wrong || a.Return < b.Call && b.CommitTS <= a.CommitTS
+				below = below || a.Return < b.Call && b.CommitTS <= a.CommitTS
 			default:
 				vague := a.Kind == Delete || b.Kind == Delete // does not say whose tombstone it found
-				j.wrong = j.wrong || a.CommitTS == b.CommitTS && (a.Found != b.Found || a.Result != b.Result && !vague)
+				unrepeatable = unrepeatable || a.CommitTS == b.CommitTS && (a.Found != b.Found || a.Result != b.Result && !vague)
 			}
 		})
+		switch {
+		case unrepeatable:
+			j.class = "timestamps/unrepeatable"
+		case below:
+			j.class = "timestamps/commit-below-read"
+		}
+		j.wrong = j.wrong || unrepeatable || below
 		return j
 	},
 	"timestamps/external": func(ops []Operation, _ int64) (j judgement) {
@@ -281,6 +293,9 @@ func TestOracleWeak(t *testing.T) {
 			}
 			if want != Invalid {
 				continue
+			}
+			if class := cmp.Or(j.class, check.Name); class != r.Class {
+				t.Fatalf("%s: class %s, want %s\n%s%+v", check.Name, r.Class, class, r.Text, h.Operations)
 			}
 			var core []Operation
 			for _, id := range r.Core {
