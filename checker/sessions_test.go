@@ -325,3 +325,25 @@ func TestCommitTimestampIsOptional(t *testing.T) {
 		}
 	}
 }
+
+// A write of unknown outcome excuses what returned at the instant of its call, and nothing that returned
+// before it.
+func TestExcuseTouches(t *testing.T) {
+	versioned := func(op Operation, version uint64) Operation {
+		op.Version = version
+		return op
+	}
+	for _, ret := range []int64{9, 10} {
+		want := map[int64]Verdict{9: Invalid, 10: Unknown}[ret]
+		for name, h := range map[string]*History{
+			"value":     history(info(put(10, 20, 7)), versioned(get(5, ret, 7), 1)),
+			"any value": history(info(increment(10, 20, 1, 0)), versioned(get(5, ret, 7), 1)),
+			"existing":  history(info(put(10, 20, 7)), versioned(remove(5, ret, true), 1)),
+			"missing":   history(info(remove(10, 20, true)), versioned(put(1, 2, 7), 1), versioned(remove(5, ret, false), 2)),
+		} {
+			if r := CheckPrefix(h); r.Verdict != want {
+				t.Errorf("%s, returned at %d: %s, want %s\n%s", name, ret, r.Verdict, want, r.Text)
+			}
+		}
+	}
+}
