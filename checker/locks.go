@@ -141,31 +141,22 @@ func (h *LockHistory) falling(grants []int32) Report {
 	return Report{}
 }
 
-// overlapping sweeps the intervals by start; of those so far only the two with the latest ends, of
-// different holders, can matter.
+// overlapping sweeps the intervals by start. Of those so far, of which no two of different holders overlap,
+// only the one with the latest end can matter: another that reaches as far as this start overlaps that one.
 func (h *LockHistory) overlapping(grants []int32) Report {
-	first, second := int32(-1), int32(-1)
+	last := int32(-1)
 	for _, f := range ordered(grants, func(i int32) int64 { return h.Grants[i].From }) {
-		i, g := f.i, &h.Grants[f.i]
+		g := &h.Grants[f.i]
 		if g.From == g.Until {
 			continue // held for no time at all
 		}
-		for _, j := range [...]int32{first, second} {
-			if j >= 0 && h.Grants[j].Holder != g.Holder && h.Grants[j].Until > g.From {
-				a := &h.Grants[j]
-				return h.grants("locks/overlap", j, i, func(g *Grant) (int64, int64) { return g.From, g.Until }, fmt.Sprintf(
-					"Holder %d held the lock until %d (#%d), and holder %d from %d (#%d).", a.Holder, a.Until, j, g.Holder, g.From, i))
-			}
+		if last >= 0 && h.Grants[last].Holder != g.Holder && h.Grants[last].Until > g.From {
+			a := &h.Grants[last]
+			return h.grants("locks/overlap", last, f.i, func(g *Grant) (int64, int64) { return g.From, g.Until }, fmt.Sprintf(
+				"Holder %d held the lock until %d (#%d), and holder %d from %d (#%d).", a.Holder, a.Until, last, g.Holder, g.From, f.i))
 		}
-		switch {
-		case first < 0 || h.Grants[first].Holder == g.Holder:
-			if first < 0 || g.Until > h.Grants[first].Until {
-				first = i
-			}
-		case g.Until > h.Grants[first].Until:
-			first, second = i, first
-		case second < 0 || g.Until > h.Grants[second].Until:
-			second = i
+		if last < 0 || g.Until > h.Grants[last].Until {
+			last = f.i
 		}
 	}
 	return Report{}
