@@ -100,7 +100,13 @@ func (z *zones) lateIn(at int32, f int64) int32 {
 
 // found reports whether the reply of op proves that it found the state s and left it.
 func found(op *Operation, s state) bool {
-	return isRead(op) && seen(op) == s || op.Kind == CAS && op.Old == op.Arg && s == state{op.Old, true}
+	switch op.Kind {
+	case CAS:
+		return !op.Swapped && seen(op) == s || op.Old == op.Arg && s == state{op.Old, true}
+	case Delete: // without a tombstone
+		return op.Arg == 0 && !op.Found && s == state{}
+	}
+	return op.Kind == Get && seen(op) == s
 }
 
 // takeChain takes what binds two zones of a block, in either order, and op, an operation of the second.

@@ -114,7 +114,9 @@ func session(g guarantee, over scope) func(*History, int64) Report {
 
 // writes tells whether a completed operation changed its key. A CAS that failed is a read, and so is a
 // delete that found nothing and left no tombstone.
-func writes(op *Operation) bool { return !isRead(op) }
+func writes(op *Operation) bool {
+	return !isRead(op) && !(op.Kind == Delete && !op.Found && op.Arg == 0)
+}
 
 func word(op *Operation) string {
 	if writes(op) {

@@ -48,7 +48,7 @@ func isRead(op *Operation) bool {
 	if op.Outcome != Ok {
 		return op.Kind == Get
 	}
-	return op.Kind == Get || op.Kind == CAS && !op.Swapped || op.Kind == Delete && !op.Found && op.Arg == 0
+	return op.Kind == Get || op.Kind == CAS && !op.Swapped
 }
 
 // sight is the set of states an operation may find: those in which its reply would be right and, for an
