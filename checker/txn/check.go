@@ -55,13 +55,14 @@ type Report struct {
 
 // Check judges h at a level. A malformed history is an error, never a verdict.
 func Check(h *History, level Level) (Report, error) {
-	if err := h.Validate(); err != nil {
-		return Report{}, err
-	}
 	if level > StrictSerializable {
 		return Report{}, fmt.Errorf("txn: unknown %s", level)
 	}
-	a := &analysis{h: h}
+	c, err := h.columns()
+	if err != nil {
+		return Report{}, err
+	}
+	a := &analysis{h: h, columns: c}
 	r := a.judge(level)
 	r.Coverage = a.coverage
 	if r.Verdict == checker.Invalid {
@@ -74,21 +75,17 @@ func Check(h *History, level Level) (Report, error) {
 func (a *analysis) judge(level Level) Report {
 	a.gather()
 	switch {
-	case a.found != nil:
-		return *a.found
+	case a.verdict != nil:
+		return *a.verdict
 	case a.coverage.Committed == 0:
 		return Report{Reason: checker.ReasonVacuous, Text: "no transaction committed\n"}
 	}
 	for _, step := range []func(){a.readLists, a.readRegisters, a.orderVersions, a.readOwn} {
-		if step(); a.found != nil {
-			return *a.found
+		if step(); a.verdict != nil {
+			return *a.verdict
 		}
 	}
-	a.dependencies()
-	if level == StrictSerializable {
-		a.realTime()
-	}
-	a.index()
+	a.build()
 	r := a.cycles(level)
 	if r.Verdict == checker.Valid {
 		if loose := a.withoutVersion(); len(loose) > 0 {
@@ -112,50 +109,51 @@ func (a *analysis) withoutVersion() []int {
 	return sortedIDs(loose)
 }
 
+// phenomena are the cycles that have a name, the gravest first; a level forbids as many of them as the
+// number of its kind says.
+//
+//saros:constant table
+var phenomena = []struct {
+	search
+	name string
+}{{search{ww, false}, "G0"}, {search{ww | wr, false}, "G1c"}, {search{ww | wr | rw, true}, "G-nonadjacent"}, {search{ww | wr | rw, false}, "G2-item"}}
+
 func (a *analysis) cycles(level Level) Report {
-	full := []search{{ww | wr, false}, {ww | wr | rw, true}, {ww | wr | rw, false}, {ww | wr | rw | rt, false}}[level]
-	whole := a.cycle(full)
-	if level == SnapshotIsolation && whole == nil {
-		return a.snapshotWithoutCycle()
+	forbidden := phenomena[:[]int{2, 3, 4, 4}[level]]
+	whole := search{mask: forbidden[len(forbidden)-1].mask}
+	if level == StrictSerializable {
+		a.realTime()
+		whole.mask |= rt
 	}
-	if whole == nil {
+	left := a.peel(whole, nil)
+	if left.states == 0 {
 		return Report{Verdict: checker.Valid}
 	}
-	names := []struct {
-		search
-		name string
-	}{{search{ww, false}, "G0"}, {search{ww | wr, false}, "G1c"}, {search{ww | wr | rw, true}, "G-nonadjacent"}, {search{ww | wr | rw, false}, "G2-item"}}
-	for _, time := range []uint8{0, rt} {
-		for _, n := range names {
-			n.mask |= time
-			if n.mask&^full.mask != 0 || full.doubled && n.mask&rw != 0 && !n.doubled {
+	for _, time := range []uint8{0, whole.mask & rt} {
+		for _, p := range forbidden {
+			p.mask |= time
+			cyclic := a.peel(p.search, left)
+			if cyclic.states == 0 {
 				continue
 			}
-			path := a.cycle(n.search)
-			if path == nil {
-				continue
-			}
-			r := a.report(path, n.name)
+			r := a.report(a.cycle(cyclic), p.name)
 			if time == rt {
 				r.Anomaly += "-realtime"
 			}
 			return r
 		}
 	}
-	panic("txn: a cycle that has no name")
+	return a.snapshotWithoutCycle()
 }
 
-// snapshotWithoutCycle: a serializable history is a snapshot one too; another depends on the order of
-// the appends that nobody read, if a key has several.
+// snapshotWithoutCycle: a history that is not serializable and has no cycle that snapshots forbid
+// depends on the order of the appends that nobody read, if a key has several.
 func (a *analysis) snapshotWithoutCycle() Report {
 	if a.lost != nil {
 		return *a.lost
 	}
-	if a.cycle(search{ww | wr | rw, false}) == nil {
-		return Report{Verdict: checker.Valid}
-	}
 	for k := range a.keys {
-		if u := a.unread[k]; len(u) > 1 {
+		if u := a.unreadOf(int32(k)); len(u) > 1 {
 			return Report{Reason: checker.ReasonNotApplicable, Core: idsOf(u),
 				Text: fmt.Sprintf("key %q: the order of appends that nobody read would decide (transactions %v)\n", a.keys[k], u)}
 		}

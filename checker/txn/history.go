@@ -66,27 +66,129 @@ const (
 
 // Validate returns an error that names the first malformed transaction and operation, or nil.
 func (h *History) Validate() error {
-	lists := map[string]bool{}
+	_, err := h.columns()
+	return err
+}
+
+// table numbers keys in the order of their first use, and knows which of them are lists.
+type table struct {
+	numbers map[string]int32
+	keys    []string
+	list    []bool
+}
+
+// columns are the operations of a valid history, one after another.
+type columns struct {
+	table
+	key           []int32 // by operation
+	writes, reads int     // of whatever outcome
+}
+
+// columns validates h and numbers its keys, in one pass.
+func (h *History) columns() (*columns, error) {
+	operations := 0
 	for i := range h.Transactions {
-		if err := h.Transactions[i].validate(i, lists); err != nil {
-			return fmt.Errorf("txn: transaction %d: %w", i, err)
+		operations += len(h.Transactions[i].Operations)
+	}
+	c := &columns{table: newTable(), key: make([]int32, 0, operations)}
+	for i := range h.Transactions {
+		if err := c.add(i, &h.Transactions[i]); err != nil {
+			return nil, fmt.Errorf("txn: transaction %d: %w", i, err)
 		}
 	}
-	order := make([]int, len(h.Transactions))
-	for i := range order {
-		order[i] = i
+	if i, err := h.sessions(); err != nil {
+		return nil, fmt.Errorf("txn: transaction %d: %w", i, err)
 	}
-	slices.SortFunc(order, func(i, j int) int {
+	return c, nil
+}
+
+func newTable() table { return table{numbers: map[string]int32{}} }
+
+func (c *columns) add(index int, t *Transaction) error {
+	if err := t.validate(index); err != nil {
+		return err
+	}
+	for i := range t.Operations {
+		op := &t.Operations[i]
+		if err := op.validate(t.Outcome); err != nil {
+			return fmt.Errorf("operation %d: %w", i, err)
+		}
+		k, known := c.numbers[op.Key]
+		if !known {
+			if err := validateKey(op.Key); err != nil {
+				return fmt.Errorf("operation %d: %w", i, err)
+			}
+			k = int32(len(c.keys))
+			c.numbers[op.Key] = k
+			c.keys, c.list = append(c.keys, op.Key), append(c.list, op.Kind <= ReadList)
+		}
+		if c.list[k] != (op.Kind <= ReadList) {
+			return fmt.Errorf("operation %d: key %q is a list and a register", i, op.Key)
+		}
+		c.key = append(c.key, k)
+		if op.Kind == Append || op.Kind == Write {
+			c.writes++
+		} else {
+			c.reads++
+		}
+	}
+	return nil
+}
+
+// sessions holds that a session has one transaction open at a time, and names the first found that it
+// called too early. Sessions that call in the order of IDs need no sorting.
+func (h *History) sessions() (int, error) {
+	numbers := map[int32]int32{}
+	var latest []int32 // by number of the session: its latest transaction
+	for i := range h.Transactions {
+		t := &h.Transactions[i]
+		k, known := numbers[t.Session]
+		if !known {
+			numbers[t.Session] = int32(len(latest))
+			latest = append(latest, int32(i))
+			continue
+		}
+		before := &h.Transactions[latest[k]]
+		if inProgram(before, t) > 0 {
+			return h.sessionsBySorting()
+		}
+		if err := before.apart(t); err != nil {
+			return i, err
+		}
+		latest[k] = int32(i)
+	}
+	return 0, nil
+}
+
+func (h *History) sessionsBySorting() (int, error) {
+	order := make([]int32, len(h.Transactions))
+	for i := range order {
+		order[i] = int32(i)
+	}
+	slices.SortFunc(order, func(i, j int32) int {
 		a, b := &h.Transactions[i], &h.Transactions[j]
-		return cmp.Or(cmp.Compare(a.Session, b.Session), cmp.Compare(a.Call, b.Call),
-			cmp.Compare(a.end(), b.end()), cmp.Compare(i, j))
+		return cmp.Or(cmp.Compare(a.Session, b.Session), inProgram(a, b))
 	})
 	for i := 1; i < len(order); i++ {
 		a, b := &h.Transactions[order[i-1]], &h.Transactions[order[i]]
-		if a.Session == b.Session && b.Call < a.end() {
-			return fmt.Errorf("txn: transaction %d: session %d calls it at %d while its transaction %d is open",
-				b.ID, b.Session, b.Call, a.ID)
+		if a.Session != b.Session {
+			continue
 		}
+		if err := a.apart(b); err != nil {
+			return b.ID, err
+		}
+	}
+	return 0, nil
+}
+
+// inProgram orders the transactions of a session.
+func inProgram(a, b *Transaction) int {
+	return cmp.Or(cmp.Compare(a.Call, b.Call), cmp.Compare(a.end(), b.end()), cmp.Compare(a.ID, b.ID))
+}
+
+func (t *Transaction) apart(next *Transaction) error {
+	if next.Call < t.end() {
+		return fmt.Errorf("session %d calls it at %d while its transaction %d is open", next.Session, next.Call, t.ID)
 	}
 	return nil
 }
@@ -98,7 +200,7 @@ func (t *Transaction) end() int64 {
 	return t.Return
 }
 
-func (t *Transaction) validate(index int, lists map[string]bool) error {
+func (t *Transaction) validate(index int) error {
 	switch {
 	case t.ID != index:
 		return fmt.Errorf("its ID is %d", t.ID)
@@ -111,17 +213,6 @@ func (t *Transaction) validate(index int, lists map[string]bool) error {
 	case t.Outcome != checker.Pending && (t.Return < t.Call || t.Return > maxTime):
 		return fmt.Errorf("called at %d, returned at %d", t.Call, t.Return)
 	}
-	for i := range t.Operations {
-		op := &t.Operations[i]
-		if err := op.validate(t.Outcome); err != nil {
-			return fmt.Errorf("operation %d: %w", i, err)
-		}
-		list := op.Kind <= ReadList
-		if was, known := lists[op.Key]; known && was != list {
-			return fmt.Errorf("operation %d: key %q is a list and a register", i, op.Key)
-		}
-		lists[op.Key] = list
-	}
 	return nil
 }
 
@@ -130,8 +221,6 @@ func (op *Operation) validate(outcome checker.Outcome) error {
 	switch {
 	case op.Kind > ReadRegister:
 		return fmt.Errorf("unknown %s", op.Kind)
-	case !utf8.ValidString(op.Key) || strings.ContainsRune(op.Key, utf8.RuneError) || len(op.Key) > 4096:
-		return fmt.Errorf("key %+.40q is too long, not UTF-8, or holds U+FFFD", op.Key)
 	case op.Kind != ReadList && len(op.List) > 0, op.Kind == ReadList && op.Value != 0, op.Kind <= ReadList && op.Version != 0:
 		return fmt.Errorf("%s carries fields of another kind", op.Kind)
 	case outcome != checker.Ok && (len(op.List) > 0 || op.Version != 0 || !write && op.Value != 0):
@@ -140,6 +229,13 @@ func (op *Operation) validate(outcome checker.Outcome) error {
 		return errors.New("a write that is ok has no version")
 	case op.Kind == ReadRegister && op.Version == 0 && op.Value != 0:
 		return fmt.Errorf("version 0 is a missing key, yet value %d", op.Value)
+	}
+	return nil
+}
+
+func validateKey(key string) error {
+	if !utf8.ValidString(key) || strings.ContainsRune(key, utf8.RuneError) || len(key) > 4096 {
+		return fmt.Errorf("key %+.40q is too long, not UTF-8, or holds U+FFFD", key)
 	}
 	return nil
 }
@@ -198,7 +294,7 @@ func encode(t *Transaction) []byte {
 func ReadHistory(r io.Reader) (*History, error) {
 	in := bufio.NewScanner(r)
 	in.Buffer(nil, maxLineBytes)
-	h, n := &History{}, 0
+	h, c, n := &History{}, &columns{table: newTable()}, 0
 	for in.Scan() {
 		n++
 		if n == 1 {
@@ -210,7 +306,7 @@ func ReadHistory(r io.Reader) (*History, error) {
 		t, err := decode(in.Bytes())
 		if err == nil {
 			h.Transactions = append(h.Transactions, t)
-			err = t.validate(n-2, map[string]bool{})
+			err = c.add(n-2, &t)
 		}
 		if err != nil {
 			return nil, fmt.Errorf("line %d: %w", n, err)
@@ -222,7 +318,10 @@ func ReadHistory(r io.Reader) (*History, error) {
 	if n == 0 {
 		return nil, errors.New("line 1: no header")
 	}
-	return h, h.Validate()
+	if i, err := h.sessions(); err != nil {
+		return nil, fmt.Errorf("line %d: %w", i+2, err)
+	}
+	return h, nil
 }
 
 func decode(line []byte) (Transaction, error) {

@@ -25,15 +25,30 @@ func text(h *History, level Level, r *Report) string {
 }
 
 func describe(op *Operation) string {
-	switch op.Kind {
-	case Append:
+	switch {
+	case op.Kind == Append:
 		return fmt.Sprintf("%s += %d", op.Key, op.Value)
-	case ReadList:
-		return fmt.Sprintf("%s = %v", op.Key, op.List)
-	case Write:
+	case op.Kind == ReadList:
+		return op.Key + " = " + elements(op.List)
+	case op.Kind == Write && op.Version == 0:
+		return fmt.Sprintf("%s := %d", op.Key, op.Value)
+	case op.Kind == Write:
 		return fmt.Sprintf("%s := %d @%d", op.Key, op.Value, op.Version)
+	case op.Version == 0:
+		return op.Key + " missing"
 	}
 	return fmt.Sprintf("%s = %d @%d", op.Key, op.Value, op.Version)
+}
+
+const maxElements = 12 // of a list that are shown: the first of them and the last
+
+func elements(list []int64) string {
+	n := len(list)
+	if n <= maxElements {
+		return fmt.Sprint(list)
+	}
+	head, tail := fmt.Sprint(list[:maxElements/2]), fmt.Sprint(list[n-maxElements/2:])
+	return fmt.Sprintf("%s … %s (%d elements)", head[:len(head)-1], tail[1:], n)
 }
 
 // lanes draws one row a transaction; only the order of calls and returns is to scale.
