@@ -28,20 +28,22 @@ type read struct {
 type analysis struct {
 	h *History
 	*columns
-	writes   []write // by transaction and operation
-	reads    []read  // by transaction and operation
-	observed []bool  // by transaction: one of its writes was read
+	writes    []write // by transaction and operation
+	reads     []read  // by transaction and operation
+	committed []bool  // by transaction: it is ok, or one of its writes was read
 
 	group       []int32
-	byValue     []int32 // the writes of a key, by value
-	found       []int32 // by key: where in byValue a value was found last
-	order       []int32 // the writes of a key in version order
-	versions    []int32 // by key: how many that are
-	unread      []int32 // of a list: committed transactions with an append that nobody read
-	unreadCount []int32 // by key: how many that are
-	longest     []int32 // by key: the read that shows the version order, or -1
-	verdict     *Report // of a direct check
-	lost        *Report // lost update among unread appends: only snapshot isolation needs to be told
+	byValue     []int32   // the writes of a key, by value
+	found       []int32   // by key: where in byValue a value was found last
+	order       []int32   // the writes of a key in version order
+	versions    []int32   // by key: how many that are
+	unread      []int32   // of a list: committed transactions with an append that nobody read
+	unreadCount []int32   // by key: how many that are
+	longest     []int32   // by key: the read that shows the version order, or -1
+	whole       [][]int64 // by key: what it read
+	forked      bool      // two reads of a key contradict each other
+	verdict     *Report   // of a direct check
+	lost        *Report   // lost update among unread appends: only snapshot isolation needs to be told
 	coverage    Coverage
 	returns     []int32 // committed transactions whose return is known, by it
 	calls       []int32 // committed transactions by call
@@ -76,9 +78,13 @@ func sortedIDs(core []int32) []int {
 // gather lists writes and reads in the order of the history, and writes by key and value.
 func (a *analysis) gather() {
 	keys := len(a.keys)
-	a.observed = make([]bool, len(a.h.Transactions))
+	a.committed = make([]bool, len(a.h.Transactions))
 	a.writes, a.reads = make([]write, 0, a.columns.writes), make([]read, 0, a.columns.reads)
-	a.group = make([]int32, keys+1)
+	a.group, a.longest = make([]int32, keys+1), make([]int32, keys)
+	a.whole = make([][]int64, keys)
+	for k := range a.longest {
+		a.longest[k] = -1
+	}
 	latest := make([]int32, keys) // by key: its latest write, from 1
 	next := 0
 	for t := range a.h.Transactions {
@@ -90,7 +96,7 @@ func (a *analysis) gather() {
 			next++
 			if op.Kind == ReadList || op.Kind == ReadRegister {
 				if tx.Outcome == checker.Ok {
-					a.reads = append(a.reads, read{int32(t), int32(i), k, 0})
+					a.read(read{int32(t), int32(i), k, int32(len(op.List))}, op.List)
 				}
 				continue
 			}
@@ -101,17 +107,30 @@ func (a *analysis) gather() {
 			latest[k] = int32(len(a.writes))
 			a.group[k+1]++
 		}
+		a.committed[t] = tx.Outcome == checker.Ok
 		a.count(tx.Outcome, several)
 	}
 	for k := range keys {
 		a.group[k+1] += a.group[k]
 	}
 	a.versions, a.unreadCount, a.found = make([]int32, keys), make([]int32, keys), make([]int32, keys)
-	a.longest = make([]int32, keys)
-	for k := range a.longest {
-		a.longest[k] = -1
-	}
+	a.order = make([]int32, len(a.writes))
 	a.sortByValue()
+}
+
+// read keeps the longest list of each key, and holds every other against it while it is at hand: of two
+// lists one must begin with the other.
+func (a *analysis) read(rd read, list []int64) {
+	if k := rd.key; a.list[k] {
+		whole := a.whole[k]
+		if n := min(len(list), len(whole)); !slices.Equal(list[:n], whole[:n]) {
+			a.forked = true
+		}
+		if a.longest[k] < 0 || len(list) > len(whole) {
+			a.longest[k], a.whole[k] = int32(len(a.reads)), list
+		}
+	}
+	a.reads = append(a.reads, rd)
 }
 
 func (a *analysis) count(outcome checker.Outcome, several bool) {
@@ -177,43 +196,24 @@ func (a *analysis) writer(k int32, value int64) int32 {
 	return part[i]
 }
 
-// readLists finds the longest list of each key, and holds every other against it: it must be a prefix.
+// readLists makes the longest list of each key its version order; every other must be a prefix of it.
 func (a *analysis) readLists() {
-	a.order = make([]int32, len(a.writes))
-	for r, rd := range a.reads {
-		if !a.list[rd.key] {
-			continue
-		}
-		a.reads[r].position = int32(len(a.op(rd.txn, rd.op).List))
-		if l := a.longest[rd.key]; l < 0 || a.reads[l].position < a.reads[r].position {
-			a.longest[rd.key] = int32(r)
-		}
-	}
 	for k, l := range a.longest {
-		if l < 0 {
-			continue
-		}
-		if !a.readLongest(int32(k), &a.reads[l]) {
+		if l >= 0 && !a.readLongest(int32(k), &a.reads[l]) {
 			return
 		}
 	}
-	for r := range a.reads {
+	for r := 0; a.forked && a.verdict == nil; r++ {
 		rd := &a.reads[r]
-		l := a.longest[rd.key]
-		if l < 0 || l == int32(r) {
-			continue
-		}
-		list, whole := a.op(rd.txn, rd.op).List, a.op(a.reads[l].txn, a.reads[l].op).List
-		if !slices.Equal(list, whole[:len(list)]) {
-			a.incompatible(rd, &a.reads[l])
-			return
+		whole := a.whole[rd.key]
+		if list := a.op(rd.txn, rd.op).List; !slices.Equal(list, whole[:len(list)]) {
+			a.incompatible(rd, &a.reads[a.longest[rd.key]])
 		}
 	}
 }
 
-// readLongest makes a list the version order of its key.
 func (a *analysis) readLongest(k int32, rd *read) bool {
-	for i, v := range a.op(rd.txn, rd.op).List {
+	for i, v := range a.whole[k] {
 		w := a.source(rd, v)
 		if w < 0 {
 			return false
@@ -272,7 +272,7 @@ func (a *analysis) source(rd *read, value int64) int32 {
 		a.invalid("G1a", fmt.Sprintf("T%d read %s, and T%d, which wrote %d, aborted", rd.txn, describe(a.op(rd.txn, rd.op)), t, value), rd.key, t, rd.txn)
 		return -1
 	}
-	a.observed[t] = true
+	a.committed[t] = true
 	if a.writes[w].reader < 0 {
 		a.writes[w].reader = rd.txn
 	}
@@ -330,7 +330,7 @@ func (a *analysis) readRegisters() {
 		if i < 0 {
 			return
 		}
-		rd.position = i // until the order is known
+		rd.position = i + 1 // its write, until the order is known
 		w := &a.writes[i]
 		if w.version == 0 {
 			w.version = op.Version
@@ -347,17 +347,13 @@ func (a *analysis) readRegisters() {
 	}
 }
 
-func (a *analysis) committed(t int32) bool {
-	return a.h.Transactions[t].Outcome == checker.Ok || a.observed[t]
-}
-
 // orderVersions sorts the writes of registers, gathers the appends that nobody read, and places reads.
 func (a *analysis) orderVersions() {
 	a.unread = make([]int32, len(a.writes))
 	for i := range a.writes {
 		w := &a.writes[i]
 		k := w.key
-		if w.position != 0 || !a.committed(w.txn) {
+		if w.position != 0 || !a.committed[w.txn] {
 			continue
 		}
 		if !a.list[k] {
@@ -383,8 +379,8 @@ func (a *analysis) orderVersions() {
 	}
 	for r := range a.reads {
 		rd := &a.reads[r]
-		if !a.list[rd.key] && a.op(rd.txn, rd.op).Version != 0 {
-			rd.position = a.writes[rd.position].position
+		if w := rd.position - 1; !a.list[rd.key] && w >= 0 {
+			rd.position = a.writes[w].position
 		}
 	}
 }
@@ -412,7 +408,7 @@ func (a *analysis) readOwn() {
 		if r == len(a.reads) || w < len(a.writes) && (a.writes[w].txn < a.reads[r].txn ||
 			a.writes[w].txn == a.reads[r].txn && a.writes[w].op < a.reads[r].op) {
 			y := &a.writes[w]
-			if w++; !a.committed(y.txn) {
+			if w++; !a.committed[y.txn] {
 				continue
 			}
 			if a.ownWrite(y, latest[y.key]-1, most[y.key]-1); a.list[y.key] || y.position != 0 {

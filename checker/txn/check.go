@@ -102,7 +102,7 @@ func (a *analysis) withoutVersion() []int {
 	var loose []int32
 	for i := range a.writes {
 		w := &a.writes[i]
-		if a.op(w.txn, w.op).Kind == Write && w.version == 0 && a.committed(w.txn) {
+		if !a.list[w.key] && w.version == 0 && a.committed[w.txn] {
 			loose = append(loose, w.txn)
 		}
 	}

@@ -144,7 +144,7 @@ func (a *analysis) lose(k, first, t int32) {
 func (a *analysis) realTime() {
 	txns := a.h.Transactions
 	for t := range txns {
-		if a.committed(int32(t)) {
+		if a.committed[t] {
 			a.calls = append(a.calls, int32(t))
 			if txns[t].Outcome == checker.Ok {
 				a.returns = append(a.returns, int32(t))

@@ -70,11 +70,40 @@ func (h *History) Validate() error {
 	return err
 }
 
-// table numbers keys in the order of their first use, and knows which of them are lists.
+// table numbers keys in the order of their first use, and knows which of them are lists. It is a hash
+// table with open addressing; its slots, a power of two, are at most half full.
 type table struct {
-	numbers map[string]int32
-	keys    []string
-	list    []bool
+	slots []int32 // numbers from 1; 0: free
+	keys  []string
+	list  []bool
+}
+
+func newTable() table { return table{slots: make([]int32, 16)} }
+
+// slot is where the number of a key is or belongs. The hash is FNV-1a, folded.
+func (t *table) slot(key string) int {
+	h := uint64(14695981039346656037)
+	for i := range len(key) {
+		h = (h ^ uint64(key[i])) * 1099511628211
+	}
+	mask := len(t.slots) - 1
+	at := int(h^h>>32) & mask
+	for t.slots[at] != 0 && t.keys[t.slots[at]-1] != key {
+		at = (at + 1) & mask
+	}
+	return at
+}
+
+func (t *table) insert(key string, list bool) {
+	t.keys, t.list = append(t.keys, key), append(t.list, list)
+	if 2*len(t.keys) <= len(t.slots) {
+		t.slots[t.slot(key)] = int32(len(t.keys))
+		return
+	}
+	t.slots = make([]int32, 4*len(t.slots))
+	for k, key := range t.keys {
+		t.slots[t.slot(key)] = int32(k + 1)
+	}
 }
 
 // columns are the operations of a valid history, one after another.
@@ -102,8 +131,6 @@ func (h *History) columns() (*columns, error) {
 	return c, nil
 }
 
-func newTable() table { return table{numbers: map[string]int32{}} }
-
 func (c *columns) add(index int, t *Transaction) error {
 	if err := t.validate(index); err != nil {
 		return err
@@ -113,14 +140,13 @@ func (c *columns) add(index int, t *Transaction) error {
 		if err := op.validate(t.Outcome); err != nil {
 			return fmt.Errorf("operation %d: %w", i, err)
 		}
-		k, known := c.numbers[op.Key]
-		if !known {
+		k := c.slots[c.slot(op.Key)] - 1
+		if k < 0 {
 			if err := validateKey(op.Key); err != nil {
 				return fmt.Errorf("operation %d: %w", i, err)
 			}
 			k = int32(len(c.keys))
-			c.numbers[op.Key] = k
-			c.keys, c.list = append(c.keys, op.Key), append(c.list, op.Kind <= ReadList)
+			c.insert(op.Key, op.Kind <= ReadList)
 		}
 		if c.list[k] != (op.Kind <= ReadList) {
 			return fmt.Errorf("operation %d: key %q is a list and a register", i, op.Key)
