@@ -156,19 +156,19 @@ func form(c []Edge) string {
 	for i := range turned {
 		kinds[i] = turned[i].Kind
 	}
-	same := len(c) > 1 && c[0].Key == c[1].Key
+	same := !slices.ContainsFunc(c, func(e Edge) bool { return e.Kind != "realtime" && e.Key != turned[0].Key })
 	switch s := strings.Join(kinds, " "); {
 	case s == "rw ww" && same:
 		return "lost-update"
-	case s == "rw wr" && !same:
+	case (s == "rw wr" || s == "rw wr realtime") && !same:
 		return "fractured-read"
 	case s == "rw wr" && same:
 		return "non-repeatable-read"
 	case s == "rw rw" && !same:
 		return "write-skew"
-	case s == "rw wr rw wr":
+	case s == "rw wr rw wr" || s == "rw wr rw realtime":
 		return "long-fork"
-	case s == "rw realtime":
+	case s == "rw realtime" || (s == "rw ww realtime" || s == "rw wr realtime") && same:
 		return "stale-read"
 	case s == "wr realtime" || s == "realtime wr":
 		return "future-read"
