@@ -119,6 +119,7 @@ var testTools = []string{
 	"pgregory.net/rapid",                         // properties over generated values
 	"github.com/cockroachdb/datadriven",          // protocol tests that read like a play
 	"github.com/rogpeppe/go-internal/testscript", // command tests
+	"github.com/anishathalye/porcupine",          // the oracle of fast checks
 }
 
 func TestImportLattice(t *testing.T) {

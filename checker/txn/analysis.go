@@ -232,7 +232,7 @@ func (a *analysis) readLongest(k int32, rd *read) bool {
 func (a *analysis) duplicate(rd *read, w int32) {
 	op := a.op(rd.txn, rd.op)
 	a.invalid("duplicate-effect", fmt.Sprintf("T%d read %s: %d, which T%d appended once, stands there twice",
-		rd.txn, describe(op), a.writes[w].value, a.writes[w].txn), rd.key, a.writes[w].txn, rd.txn)
+		rd.txn, describe(op, checker.Ok), a.writes[w].value, a.writes[w].txn), rd.key, a.writes[w].txn, rd.txn)
 }
 
 // incompatible says what is wrong with a list that is no prefix of the longest.
@@ -256,7 +256,7 @@ func (a *analysis) incompatible(rd, longest *read) {
 	}
 	e, f := &a.writes[a.writer(rd.key, list[at])], &a.writes[a.writer(rd.key, whole[at])]
 	a.invalid("incompatible-order", fmt.Sprintf("T%d read %s, T%d read %s: neither begins with the other",
-		rd.txn, describe(a.op(rd.txn, rd.op)), longest.txn, describe(a.op(longest.txn, longest.op))), rd.key, rd.txn, longest.txn)
+		rd.txn, a.describe(rd.txn, rd.op), longest.txn, a.describe(longest.txn, longest.op)), rd.key, rd.txn, longest.txn)
 	a.verdict.Core = sortedIDs([]int32{rd.txn, longest.txn, e.txn, f.txn})
 }
 
@@ -264,12 +264,12 @@ func (a *analysis) incompatible(rd, longest *read) {
 func (a *analysis) source(rd *read, value int64) int32 {
 	w := a.writer(rd.key, value)
 	if w < 0 {
-		a.invalid("garbage-read", fmt.Sprintf("T%d read %s, and no transaction wrote %d", rd.txn, describe(a.op(rd.txn, rd.op)), value), rd.key, rd.txn, rd.txn)
+		a.invalid("garbage-read", fmt.Sprintf("T%d read %s, and no transaction wrote %d", rd.txn, a.describe(rd.txn, rd.op), value), rd.key, rd.txn, rd.txn)
 		return -1
 	}
 	t := a.writes[w].txn
 	if a.h.Transactions[t].Outcome == checker.Fail {
-		a.invalid("G1a", fmt.Sprintf("T%d read %s, and T%d, which wrote %d, aborted", rd.txn, describe(a.op(rd.txn, rd.op)), t, value), rd.key, t, rd.txn)
+		a.invalid("G1a", fmt.Sprintf("T%d read %s, and T%d, which wrote %d, aborted", rd.txn, a.describe(rd.txn, rd.op), t, value), rd.key, t, rd.txn)
 		return -1
 	}
 	a.committed[t] = true
@@ -340,7 +340,7 @@ func (a *analysis) readRegisters() {
 			if a.h.Transactions[w.txn].Outcome != checker.Ok {
 				other = w.reader
 			}
-			a.invalid("duplicate-effect", fmt.Sprintf("T%d read %s, but that value is version %d", rd.txn, describe(op), w.version), rd.key, other, rd.txn)
+			a.invalid("duplicate-effect", fmt.Sprintf("T%d read %s, but that value is version %d", rd.txn, describe(op, checker.Ok), w.version), rd.key, other, rd.txn)
 			a.verdict.Core = sortedIDs([]int32{other, rd.txn, w.txn})
 			return
 		}
@@ -457,7 +457,7 @@ func (a *analysis) ownRead(rd *read, latest int32) {
 		return
 	}
 	if w := &a.writes[a.versionsOf(rd.key)[rd.position-1]]; w.txn != rd.txn && !w.last {
-		a.invalid("G1b", fmt.Sprintf("T%d read %s, and %d was not the last that T%d wrote there", rd.txn, describe(a.op(rd.txn, rd.op)), w.value, w.txn), rd.key, w.txn, rd.txn)
+		a.invalid("G1b", fmt.Sprintf("T%d read %s, and %d was not the last that T%d wrote there", rd.txn, a.describe(rd.txn, rd.op), w.value, w.txn), rd.key, w.txn, rd.txn)
 	}
 }
 
@@ -469,6 +469,6 @@ func (a *analysis) internal(rd *read, what string) {
 	if l := a.longest[rd.key]; l >= 0 {
 		core = append(core, a.reads[l].txn)
 	}
-	a.invalid("internal", fmt.Sprintf("T%d read %s, %s", rd.txn, describe(a.op(rd.txn, rd.op)), what), rd.key, rd.txn, rd.txn)
+	a.invalid("internal", fmt.Sprintf("T%d read %s, %s", rd.txn, a.describe(rd.txn, rd.op), what), rd.key, rd.txn, rd.txn)
 	a.verdict.Core = sortedIDs(core)
 }

@@ -3,16 +3,15 @@ package txn
 import (
 	"bufio"
 	"bytes"
-	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"slices"
-	"strings"
-	"unicode/utf8"
 
 	"github.com/saros-sim/saros/checker"
+	"github.com/saros-sim/saros/checker/internal/valid"
 )
 
 // Kind is what an operation asks of its key.
@@ -60,7 +59,6 @@ type History struct{ Transactions []Transaction }
 
 const (
 	schema       = "saros/transactions/v1"
-	maxTime      = 100 * 365 * 24 * 3600 * 1_000_000_000 // ns
 	maxLineBytes = 1 << 20
 )
 
@@ -142,7 +140,7 @@ func (c *columns) add(index int, t *Transaction) error {
 		}
 		k := c.slots[c.slot(op.Key)] - 1
 		if k < 0 {
-			if err := validateKey(op.Key); err != nil {
+			if err := valid.Key(op.Key); err != nil {
 				return fmt.Errorf("operation %d: %w", i, err)
 			}
 			k = int32(len(c.keys))
@@ -161,67 +159,22 @@ func (c *columns) add(index int, t *Transaction) error {
 	return nil
 }
 
-// sessions holds that a session has one transaction open at a time, and names the first found that it
-// called too early. Sessions that call in the order of IDs need no sorting.
+// sessions names a transaction that its session called while another was open.
 func (h *History) sessions() (int, error) {
-	numbers := map[int32]int32{}
-	var latest []int32 // by number of the session: its latest transaction
-	for i := range h.Transactions {
+	i, open := valid.Sessions(len(h.Transactions), func(i int) valid.Call {
 		t := &h.Transactions[i]
-		k, known := numbers[t.Session]
-		if !known {
-			numbers[t.Session] = int32(len(latest))
-			latest = append(latest, int32(i))
-			continue
-		}
-		before := &h.Transactions[latest[k]]
-		if inProgram(before, t) > 0 {
-			return h.sessionsBySorting()
-		}
-		if err := before.apart(t); err != nil {
-			return i, err
-		}
-		latest[k] = int32(i)
-	}
-	return 0, nil
-}
-
-func (h *History) sessionsBySorting() (int, error) {
-	order := make([]int32, len(h.Transactions))
-	for i := range order {
-		order[i] = int32(i)
-	}
-	slices.SortFunc(order, func(i, j int32) int {
-		a, b := &h.Transactions[i], &h.Transactions[j]
-		return cmp.Or(cmp.Compare(a.Session, b.Session), inProgram(a, b))
+		return valid.Call{Session: t.Session, Call: t.Call, End: t.end()}
 	})
-	for i := 1; i < len(order); i++ {
-		a, b := &h.Transactions[order[i-1]], &h.Transactions[order[i]]
-		if a.Session != b.Session {
-			continue
-		}
-		if err := a.apart(b); err != nil {
-			return b.ID, err
-		}
+	if i < 0 {
+		return 0, nil
 	}
-	return 0, nil
-}
-
-// inProgram orders the transactions of a session.
-func inProgram(a, b *Transaction) int {
-	return cmp.Or(cmp.Compare(a.Call, b.Call), cmp.Compare(a.end(), b.end()), cmp.Compare(a.ID, b.ID))
-}
-
-func (t *Transaction) apart(next *Transaction) error {
-	if next.Call < t.end() {
-		return fmt.Errorf("session %d calls it at %d while its transaction %d is open", next.Session, next.Call, t.ID)
-	}
-	return nil
+	t := &h.Transactions[i]
+	return i, fmt.Errorf("session %d calls it at %d while its transaction %d is open", t.Session, t.Call, open)
 }
 
 func (t *Transaction) end() int64 {
 	if t.Outcome == checker.Pending {
-		return maxTime + 1
+		return math.MaxInt64
 	}
 	return t.Return
 }
@@ -232,14 +185,8 @@ func (t *Transaction) validate(index int) error {
 		return fmt.Errorf("its ID is %d", t.ID)
 	case t.Outcome > checker.Info:
 		return fmt.Errorf("unknown %s", t.Outcome)
-	case t.Call < 0 || t.Call > maxTime:
-		return fmt.Errorf("called at %d, outside [0, %d]", t.Call, int64(maxTime))
-	case t.Outcome == checker.Pending && t.Return != 0:
-		return fmt.Errorf("pending, yet it returned at %d", t.Return)
-	case t.Outcome != checker.Pending && (t.Return < t.Call || t.Return > maxTime):
-		return fmt.Errorf("called at %d, returned at %d", t.Call, t.Return)
 	}
-	return nil
+	return valid.Interval(t.Call, t.Return, t.Outcome == checker.Pending)
 }
 
 func (op *Operation) validate(outcome checker.Outcome) error {
@@ -255,13 +202,6 @@ func (op *Operation) validate(outcome checker.Outcome) error {
 		return errors.New("a write that is ok has no version")
 	case op.Kind == ReadRegister && op.Version == 0 && op.Value != 0:
 		return fmt.Errorf("version 0 is a missing key, yet value %d", op.Value)
-	}
-	return nil
-}
-
-func validateKey(key string) error {
-	if !utf8.ValidString(key) || strings.ContainsRune(key, utf8.RuneError) || len(key) > 4096 {
-		return fmt.Errorf("key %+.40q is too long, not UTF-8, or holds U+FFFD", key)
 	}
 	return nil
 }

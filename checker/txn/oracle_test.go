@@ -3,6 +3,7 @@ package txn
 import (
 	"fmt"
 	"maps"
+	"math"
 	"math/rand/v2"
 	"os"
 	"slices"
@@ -437,7 +438,7 @@ func linearizable(h *History) bool {
 		case checker.Fail:
 			continue
 		case checker.Info, checker.Pending:
-			end = maxTime
+			end = math.MaxInt64
 		}
 		ops = append(ops, porcupine.Operation{ClientId: i, Input: t, Call: t.Call, Return: end})
 	}

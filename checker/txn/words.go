@@ -107,7 +107,7 @@ func (a *analysis) tellRead(from, to, key int32) string {
 			continue
 		}
 		if w := &a.writes[a.versionsOf(key)[rd.position-1]]; w.txn == from {
-			return fmt.Sprintf("T%d read %s, and T%d wrote the %d", to, describe(a.op(to, rd.op)), from, w.value)
+			return fmt.Sprintf("T%d read %s, and T%d wrote the %d", to, a.describe(to, rd.op), from, w.value)
 		}
 	}
 	panic(fmt.Sprintf("txn: T%d has no read of %q that T%d wrote", to, a.keys[key], from))
@@ -115,7 +115,7 @@ func (a *analysis) tellRead(from, to, key int32) string {
 
 func (a *analysis) tellMissed(from, to, key int32) string {
 	rd := a.readBefore(from, key, to)
-	saw := fmt.Sprintf("T%d read %s", from, describe(a.op(from, rd.op)))
+	saw := fmt.Sprintf("T%d read %s", from, a.describe(from, rd.op))
 	order := a.versionsOf(key)
 	if int(rd.position) == len(order) {
 		return fmt.Sprintf("%s without %d, which T%d appended and nobody read", saw, a.unreadValue(to, key), to)
@@ -139,8 +139,11 @@ func (a *analysis) unreadValue(t, key int32) int64 {
 
 func (a *analysis) longestOf(key int32) string {
 	rd := &a.reads[a.longest[key]]
-	return describe(a.op(rd.txn, rd.op))
+	return a.describe(rd.txn, rd.op)
 }
+
+// describe says what a read saw.
+func (a *analysis) describe(t, op int32) string { return describe(a.op(t, op), checker.Ok) }
 
 // form is the common name of a cycle's shape.
 func form(c []Edge) string {
