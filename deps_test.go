@@ -78,7 +78,7 @@ var house = []room{{
 		why:  "transactions are histories of their own, with the verdicts of all checks",
 	}, {
 		dirs: "checker/histories/...",
-		sees: []string{"checker"},
+		sees: []string{"checker", "checker/txn"},
 		why:  "a reader of other tools' histories knows what they are read into, and has no verdict of its own",
 	}, {
 		dirs: "scenarios",
