@@ -7,7 +7,7 @@ import (
 )
 
 // maxSteps bounds the search for a shorter cycle, in edges looked at: a second or less.
-const maxSteps = 1 << 26
+const maxSteps int64 = 1 << 26
 
 // hop is an edge of a cycle between two transactions.
 type hop struct{ from, to, label int32 }
@@ -26,14 +26,14 @@ type finder struct {
 	queue []int32
 }
 
-// cycle is a shortest cycle. If to know that takes more than maxSteps, it is one that cannot be cut short
-// through the transaction that it was found by.
-func (a *analysis) cycle(r *rest) []hop {
+// cycle is a shortest cycle. If to know that takes more than so many steps, it is a shortest of those
+// through some transaction.
+func (a *analysis) cycle(r *rest, steps int64) []hop {
 	n := len(r.degree)
 	f := &finder{rest: r, a: a, seen: make([]int32, n), prev: make([]int32, n), depth: make([]int32, n), via: make([]int32, n)}
 	best := f.around(f.some(), n)
 	origins := f.origins()
-	end := a.steps + maxSteps
+	end := a.steps + steps
 	for limit := 2; limit < len(best); limit++ {
 		for _, s := range origins {
 			if c := f.around(s, limit); c != nil {

@@ -533,6 +533,9 @@ func gravest(t *testing.T, h *History, level Level, r *Report) {
 				if length != len(r.Cycle) {
 					t.Fatalf("the shortest %s has %d edges, not %d\n%s\n%s", name, length, len(r.Cycle), r.Text, dump(h))
 				}
+				p.mask |= time
+				closed(t, edges, a.cycle(a.peel(p.search, nil), maxSteps), p.search)
+				closed(t, edges, a.cycle(a.peel(p.search, nil), 0), p.search)
 				return
 			}
 			if length != 0 {
@@ -541,6 +544,21 @@ func gravest(t *testing.T, h *History, level Level, r *Report) {
 		}
 	}
 	t.Fatalf("no cycle is a %s", r.Anomaly)
+}
+
+// closed holds that a cycle consists of edges that there are, and of those that it may.
+func closed(t *testing.T, edges, cycle []hop, q search) {
+	for i, e := range cycle {
+		next := cycle[(i+1)%len(cycle)]
+		kind, _ := e.parts()
+		nextKind, _ := next.parts()
+		if !slices.Contains(edges, e) || e.to != next.from || kind&q.mask == 0 || q.apart && kind == rw && nextKind == rw {
+			t.Fatalf("%v is no cycle of %v", cycle, q)
+		}
+	}
+	if len(cycle) < 2 {
+		t.Fatalf("%v is no cycle", cycle)
+	}
 }
 
 // shortest tries every simple path that comes back to where it began; 0: none does.
