@@ -2,7 +2,6 @@ package txn
 
 import (
 	"fmt"
-	"maps"
 	"math"
 	"math/rand/v2"
 	"os"
@@ -23,24 +22,20 @@ type cell struct {
 	version, floor uint64
 }
 
-type database map[string]cell
+// database holds the keys x and y. Lists in it are never changed, so that a copy is a database.
+type database [2]cell
 
-func (d database) clone() database {
-	c := database{}
-	for k, v := range d {
-		v.list = slices.Clone(v.list)
-		c[k] = v
-	}
-	return c
-}
+func (d *database) at(key string) *cell { return &d[place(key)] }
+
+func place(key string) int { return int(key[0] - 'x') }
 
 // run replays a transaction; it reports whether every answer is that of the database.
-func (d database) run(t *Transaction) bool {
+func (d *database) run(t *Transaction) bool {
 	for _, op := range t.Operations {
-		c := d[op.Key]
+		c := *d.at(op.Key)
 		switch {
 		case op.Kind == Append:
-			c.list = append(c.list, op.Value)
+			c.list = append(slices.Clip(c.list), op.Value)
 		case op.Kind == Write:
 			last := max(c.version, c.floor)
 			if op.Version != 0 && op.Version <= last {
@@ -63,7 +58,7 @@ func (d database) run(t *Transaction) bool {
 		case op.Version != c.version:
 			return false
 		}
-		d[op.Key] = c
+		*d.at(op.Key) = c
 	}
 	return true
 }
@@ -92,7 +87,7 @@ func oracle(h *History, level Level) bool {
 			ok = committedOrder(withVersions(all), nil)
 		case SnapshotIsolation:
 			all = withVersions(all)
-			ok = snapshots(all, make([]database, len(all)), make([]int, len(all)), database{}, map[string]int{}, 1)
+			ok = snapshots(all, make([]database, len(all)), make([]int, len(all)), database{}, [2]int{}, 1)
 		default:
 			ok = serial(all, database{}, level == StrictSerializable)
 		}
@@ -105,11 +100,11 @@ func oracle(h *History, level Level) bool {
 
 // withVersions copies to unknown writes the version that some reader saw their value at.
 func withVersions(all []*Transaction) []*Transaction {
-	known := map[string]uint64{}
+	known := map[string]map[int64]uint64{"x": {}, "y": {}}
 	for _, t := range all {
 		for _, op := range t.Operations {
 			if op.Kind == ReadRegister && op.Version != 0 {
-				known[fmt.Sprint(op.Key, op.Value)] = op.Version
+				known[op.Key][op.Value] = op.Version
 			}
 		}
 	}
@@ -119,7 +114,7 @@ func withVersions(all []*Transaction) []*Transaction {
 		u.Operations = slices.Clone(t.Operations)
 		for i := range u.Operations {
 			if op := &u.Operations[i]; op.Kind == Write && op.Version == 0 {
-				op.Version = known[fmt.Sprint(op.Key, op.Value)]
+				op.Version = known[op.Key][op.Value]
 			}
 		}
 		copies = append(copies, &u)
@@ -130,7 +125,7 @@ func withVersions(all []*Transaction) []*Transaction {
 func serial(left []*Transaction, d database, strict bool) bool {
 	for i, t := range left {
 		early := slices.ContainsFunc(left, func(u *Transaction) bool { return u.Outcome == checker.Ok && u.Return < t.Call })
-		next := d.clone()
+		next := d
 		if strict && early || !next.run(t) {
 			continue
 		}
@@ -143,7 +138,7 @@ func serial(left []*Transaction, d database, strict bool) bool {
 
 // snapshots tries every order of starts and commits: a transaction runs on what was committed at its
 // start, and commits only if nobody committed a write to a key of its own since.
-func snapshots(all []*Transaction, private []database, started []int, d database, written map[string]int, now int) bool {
+func snapshots(all []*Transaction, private []database, started []int, d database, written [2]int, now int) bool {
 	open := false
 	for i, t := range all {
 		if started[i] < 0 {
@@ -151,7 +146,7 @@ func snapshots(all []*Transaction, private []database, started []int, d database
 		}
 		open = true
 		if started[i] == 0 {
-			mine := d.clone()
+			mine := d
 			if !mine.run(t) {
 				continue
 			}
@@ -162,15 +157,12 @@ func snapshots(all []*Transaction, private []database, started []int, d database
 			started[i] = 0
 			continue
 		}
-		next, times, conflict := d.clone(), map[string]int{}, false
-		for k, v := range written {
-			times[k] = v
-		}
+		next, times, conflict := d, written, false
 		for _, op := range t.Operations {
 			if op.Kind == Append || op.Kind == Write {
-				conflict = conflict || written[op.Key] > started[i]
-				next[op.Key] = private[i][op.Key]
-				times[op.Key] = now
+				k := place(op.Key)
+				conflict = conflict || written[k] > started[i]
+				next[k], times[k] = private[i][k], now
 			}
 		}
 		if conflict {
@@ -292,11 +284,10 @@ func random(r *rand.Rand, registers bool, most, edits int) *History {
 		now += int64(r.IntN(3))
 		t.Call = max(0, now-int64(r.IntN(4)))
 		t.Return = now + int64(r.IntN(4))
-		d := states[len(states)-1].clone()
+		d, after := states[len(states)-1], states[len(states)-1]
 		if r.IntN(2) == 0 {
-			d = states[r.IntN(len(states))].clone()
+			d = states[r.IntN(len(states))]
 		}
-		after := states[len(states)-1].clone()
 		switch r.IntN(10) {
 		case 0:
 			t.Outcome = checker.Fail
@@ -308,7 +299,7 @@ func random(r *rand.Rand, registers bool, most, edits int) *History {
 		for i := range 1 + r.IntN(3) {
 			key := string(rune('x' + r.IntN(2)))
 			op := Operation{Key: key, Kind: Kind(r.IntN(2))}
-			c := d[key]
+			c := *d.at(key)
 			switch {
 			case op.Kind == ReadList && registers:
 				op.Kind = ReadRegister
@@ -322,7 +313,7 @@ func random(r *rand.Rand, registers bool, most, edits int) *History {
 			default:
 				op.Value = int64(10*id + i + 1)
 				version++
-				a := after[key]
+				a := *after.at(key)
 				if registers {
 					op.Kind = Write
 					c = cell{value: op.Value, version: version}
@@ -331,9 +322,9 @@ func random(r *rand.Rand, registers bool, most, edits int) *History {
 						op.Version = version
 					}
 				} else {
-					c.list, a.list = append(c.list, op.Value), append(a.list, op.Value)
+					c.list, a.list = append(slices.Clip(c.list), op.Value), append(slices.Clip(a.list), op.Value)
 				}
-				d[key], after[key] = c, a
+				*d.at(key), *after.at(key) = c, a
 			}
 			t.Operations = append(t.Operations, op)
 		}
@@ -445,11 +436,12 @@ func linearizable(h *History) bool {
 	return porcupine.CheckOperations(porcupine.Model{
 		Init: func() any { return database{} },
 		Step: func(state, input, _ any) (bool, any) {
-			next := state.(database).clone()
+			next := state.(database)
 			return next.run(input.(*Transaction)), next
 		},
 		Equal: func(x, y any) bool {
-			return maps.EqualFunc(x.(database), y.(database), func(a, b cell) bool {
+			d, e := x.(database), y.(database)
+			return slices.EqualFunc(d[:], e[:], func(a, b cell) bool {
 				return slices.Equal(a.list, b.list) && a.value == b.value && a.version == b.version && a.floor == b.floor
 			})
 		},
