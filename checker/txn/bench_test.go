@@ -1,6 +1,7 @@
 package txn
 
 import (
+	"bytes"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -134,6 +135,19 @@ func TestGrowthOfOne(t *testing.T) {
 		h.Transactions[1].Operations[3].List = forked
 		if r, err := Check(h, StrictSerializable); err != nil || r.Anomaly != "incompatible-order" {
 			t.Fatal(err, r.Anomaly)
+		}
+	}
+}
+
+func BenchmarkReadHistory(b *testing.B) {
+	var file bytes.Buffer
+	if err := WriteHistory(&file, serialHistory(100_000, false, false)); err != nil {
+		b.Fatal(err)
+	}
+	b.SetBytes(int64(file.Len()))
+	for b.Loop() {
+		if _, err := ReadHistory(bytes.NewReader(file.Bytes())); err != nil {
+			b.Fatal(err)
 		}
 	}
 }

@@ -59,7 +59,7 @@ type History struct{ Transactions []Transaction }
 
 const (
 	schema       = "saros/transactions/v1"
-	maxLineBytes = 1 << 20
+	maxLineBytes = 1 << 24 // a list of a million elements
 )
 
 // Validate returns an error that names the first malformed transaction and operation, or nil.
@@ -236,7 +236,11 @@ func WriteHistory(w io.Writer, h *History) error {
 	out := bufio.NewWriter(w)
 	out.WriteString(`{"schema":"` + schema + "\"}\n") // bufio keeps the first error for Flush
 	for i := range h.Transactions {
-		out.Write(encode(&h.Transactions[i]))
+		line := encode(&h.Transactions[i])
+		if len(line) >= maxLineBytes {
+			return fmt.Errorf("txn: transaction %d: a line of %d bytes, the limit is %d", i, len(line), maxLineBytes)
+		}
+		out.Write(line)
 		out.WriteByte('\n')
 	}
 	return out.Flush()

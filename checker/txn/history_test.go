@@ -91,6 +91,10 @@ func TestValidate(t *testing.T) {
 			t.Error("it was judged")
 		}
 	}
+	if err := WriteHistory(new(bytes.Buffer), one(Transaction{Outcome: checker.Ok, Operations: []Operation{{Kind: ReadList, List: make([]int64, maxLineBytes/2)}}})); err == nil ||
+		!strings.HasPrefix(err.Error(), "txn: transaction 0: a line of ") {
+		t.Error(err)
+	}
 	if _, err := Check(&History{}, StrictSerializable+1); err == nil {
 		t.Error("a level that there is not")
 	}
