@@ -92,7 +92,7 @@ func (a *analysis) judge(level Level) Report {
 	if r.Verdict == checker.Valid {
 		if loose := a.withoutVersion(); len(loose) > 0 {
 			return Report{Reason: checker.ReasonNotApplicable, Core: loose,
-				Text: fmt.Sprintf("transactions %v have an outcome that was inferred from a read, and a write whose version nobody read\n", loose)}
+				Text: fmt.Sprintf("an outcome that was inferred from a read, and a write whose version nobody read: transactions %s\n", few(loose))}
 		}
 	}
 	return r
@@ -157,10 +157,18 @@ func (a *analysis) snapshotWithoutCycle() Report {
 	for k := range a.keys {
 		if u := a.unreadOf(int32(k)); len(u) > 1 {
 			return Report{Reason: checker.ReasonNotApplicable, Core: idsOf(u),
-				Text: fmt.Sprintf("key %q: the order of appends that nobody read would decide (transactions %v)\n", a.keys[k], u)}
+				Text: fmt.Sprintf("key %q: the order of appends that nobody read would decide (transactions %s)\n", a.keys[k], few(idsOf(u)))}
 		}
 	}
 	return Report{Verdict: checker.Valid}
+}
+
+// few shows no more than maxElements of a list.
+func few(ids []int) string {
+	if n := len(ids); n > maxElements {
+		return fmt.Sprintf("%v and %d more", ids[:maxElements], n-maxElements)
+	}
+	return fmt.Sprint(ids)
 }
 
 func idsOf(u []int32) []int {

@@ -158,3 +158,39 @@ func TestWordsOfUnread(t *testing.T) {
 		t.Errorf("%s\nwant %s", r.Text, want)
 	}
 }
+
+// What could not be decided names who stands in the way, and in words only some of them.
+func TestUndecided(t *testing.T) {
+	skew := &History{}
+	for id := range 20 { // all read an empty y and append to x unread; the first two are skewed
+		tx := Transaction{ID: id, Session: int32(id), Outcome: checker.Ok, Operations: []Operation{{Key: "x", Value: int64(id)}}}
+		switch id {
+		case 0:
+			tx.Operations = append(tx.Operations, Operation{Kind: ReadList, Key: "y"}, Operation{Key: "z", Value: 1})
+		case 1:
+			tx.Operations = append(tx.Operations, Operation{Kind: ReadList, Key: "z"}, Operation{Key: "y", Value: 1})
+		}
+		skew.Transactions = append(skew.Transactions, tx)
+	}
+	for _, c := range []struct {
+		h     *History
+		level Level
+		core  int
+		text  string
+	}{
+		{skew, SnapshotIsolation, 20, `key "x": the order of appends that nobody read would decide (transactions [0 1 2 3 4 5 6 7 8 9 10 11] and 8 more)`},
+		{&History{Transactions: []Transaction{
+			{Outcome: checker.Info, Operations: []Operation{{Kind: Write, Key: "x", Value: 1}, {Kind: Write, Key: "y", Value: 2}}},
+			{ID: 1, Session: 1, Outcome: checker.Ok, Operations: []Operation{{Kind: ReadRegister, Key: "x", Value: 1, Version: 1}}},
+		}}, Serializable, 1, "an outcome that was inferred from a read, and a write whose version nobody read: transactions [0]"},
+		{&History{Transactions: []Transaction{
+			{Outcome: checker.Ok, Operations: []Operation{{Key: "x", Value: 1}}},
+			{ID: 1, Session: 1, Outcome: checker.Fail, Operations: []Operation{{Key: "x", Value: 1}}},
+		}}, Serializable, 2, `key "x": transactions 0 and 1 both write 1; values must be unique`},
+	} {
+		r := check(t, c.h, c.level)
+		if r.Verdict != checker.Unknown || r.Reason != checker.ReasonNotApplicable || len(r.Core) != c.core || r.Text != c.text+"\n" {
+			t.Errorf("%s %s %v %q", r.Verdict, r.Reason, r.Core, r.Text)
+		}
+	}
+}
