@@ -162,3 +162,54 @@ func load(t *testing.T, name string) *History {
 	}
 	return h
 }
+
+func app(key string, v int64) Operation     { return Operation{Key: key, Value: v} }
+func list(key string, l ...int64) Operation { return Operation{Kind: ReadList, Key: key, List: l} }
+func put(key string, v int64, n uint64) Operation {
+	return Operation{Kind: Write, Key: key, Value: v, Version: n}
+}
+func get(key string, v int64, n uint64) Operation {
+	return Operation{Kind: ReadRegister, Key: key, Value: v, Version: n}
+}
+
+// concurrent is a history of committed transactions, all at the same time.
+func concurrent(txns ...[]Operation) *History {
+	h := &History{}
+	for id, ops := range txns {
+		h.Transactions = append(h.Transactions, Transaction{ID: id, Session: int32(id), Outcome: checker.Ok, Operations: ops})
+	}
+	return h
+}
+
+// Direct checks beyond the golden ones: no cycle shows them, so read committed forbids them.
+func TestDirect(t *testing.T) {
+	type ops = []Operation
+	for _, c := range []struct {
+		anomaly string
+		core    []int
+		h       *History
+	}{
+		{"internal", []int{0}, concurrent(ops{list("x", 1), list("x"), app("x", 1)})},
+		{"internal", []int{0}, concurrent(ops{get("x", 1, 1), get("x", 0, 0), put("x", 1, 1)})},
+		{"internal", []int{0, 1}, concurrent(ops{app("x", 1), list("x", 2)}, ops{app("x", 2)})},
+		{"internal", []int{0, 1}, concurrent(ops{put("x", 1, 2), get("x", 2, 1)}, ops{put("x", 2, 1)})},
+		{"duplicate-effect", []int{0, 1}, concurrent(ops{app("x", 1), app("x", 2), app("x", 3)}, ops{list("x", 1, 1)}, ops{list("x", 1, 2, 3)})},
+		{"duplicate-effect", []int{0, 1}, concurrent(ops{put("x", 1, 1)}, ops{get("x", 1, 2)})},
+		{"incompatible-order", []int{0, 1}, concurrent(ops{put("x", 1, 1)}, ops{put("x", 2, 1)})},
+		{"incompatible-order", []int{0, 1}, concurrent(ops{app("x", 1), app("x", 2)}, ops{list("x", 2, 1)})},
+		{"incompatible-order", []int{0, 1}, concurrent(ops{app("x", 1), app("x", 2)}, ops{list("x", 2)})},
+		{"incompatible-order", []int{0}, concurrent(ops{put("x", 1, 2), put("x", 2, 1)})},
+		{"G1b", []int{0, 1}, concurrent(ops{put("x", 1, 1), put("x", 2, 2)}, ops{get("x", 1, 1)})},
+		{"garbage-read", []int{0}, concurrent(ops{get("x", 1, 1)})},
+	} {
+		for level := ReadCommitted; level <= StrictSerializable; level++ {
+			r, err := Check(c.h, level)
+			if err != nil || r.Anomaly != c.anomaly || !slices.Equal(r.Core, c.core) {
+				t.Errorf("%s: %v %q %v, want %q %v\n%s", level, err, r.Anomaly, r.Core, c.anomaly, c.core, r.Text)
+			}
+			if oracle(c.h, level) {
+				t.Errorf("%s: the oracle takes it for valid\n%s", level, dump(c.h))
+			}
+		}
+	}
+}
