@@ -36,6 +36,7 @@ type analysis struct {
 	byValue     []int32   // the writes of a key, by value
 	found       []int32   // by key: where in byValue a value was found last
 	order       []int32   // the writes of a key in version order
+	authors     []int32   // the transactions of these writes
 	versions    []int32   // by key: how many that are
 	unread      []int32   // of a list: committed transactions with an append that nobody read
 	unreadCount []int32   // by key: how many that are
@@ -55,6 +56,10 @@ func (a *analysis) op(t, i int32) *Operation { return &a.h.Transactions[t].Opera
 // versionsOf lists the writes of a key in version order.
 func (a *analysis) versionsOf(k int32) []int32 {
 	return a.order[a.group[k] : a.group[k]+a.versions[k]]
+}
+
+func (a *analysis) authorsOf(k int32) []int32 {
+	return a.authors[a.group[k] : a.group[k]+a.versions[k]]
 }
 
 // unreadOf lists the transactions with an append to k that nobody read, in their order.

@@ -62,7 +62,12 @@ func (a *analysis) add(from, to, key int32, kind uint8) {
 // the two start[v+1] is where the next edge of v goes, and at the end it is where those of v+1 begin.
 func (a *analysis) build() {
 	nodes := len(a.h.Transactions) + len(a.keys)
-	a.start = make([]int32, nodes+2)
+	a.start, a.authors = make([]int32, nodes+2), make([]int32, len(a.order))
+	for k := range a.keys {
+		for i, w := range a.versionsOf(int32(k)) {
+			a.authors[a.group[k]+int32(i)] = a.writes[w].txn
+		}
+	}
 	a.dependencies()
 	for v := range nodes {
 		a.start[v+2] += a.start[v+1]
@@ -76,9 +81,9 @@ func (a *analysis) build() {
 // dependencies adds ww, wr and rw edges between adjacent versions; those before and after suffice.
 func (a *analysis) dependencies() {
 	for k := range a.keys {
-		order := a.versionsOf(int32(k))
-		for i := 1; i < len(order); i++ {
-			a.add(a.writes[order[i-1]].txn, a.writes[order[i]].txn, int32(k), ww)
+		authors := a.authorsOf(int32(k))
+		for i := 1; i < len(authors); i++ {
+			a.add(authors[i-1], authors[i], int32(k), ww)
 		}
 	}
 	first := make([]int32, len(a.keys))  // by key: who goes before all other unread appends, from 1
@@ -88,17 +93,17 @@ func (a *analysis) dependencies() {
 		for _, t := range u {
 			a.add(int32(len(a.h.Transactions)+k), t, int32(k), pass)
 		}
-		if order := a.versionsOf(int32(k)); len(u) > 0 && len(order) > 0 {
-			a.beforeUnread(int32(k), a.writes[order[len(order)-1]].txn, ww, &first[k])
+		if authors := a.authorsOf(int32(k)); len(u) > 0 && len(authors) > 0 {
+			a.beforeUnread(int32(k), authors[len(authors)-1], ww, &first[k])
 		}
 	}
 	for _, rd := range a.reads {
-		k, n := rd.key, a.versions[rd.key]
+		k, authors := rd.key, a.authorsOf(rd.key)
 		if rd.position > 0 {
-			a.add(a.writes[a.order[a.group[k]+rd.position-1]].txn, rd.txn, k, wr)
+			a.add(authors[rd.position-1], rd.txn, k, wr)
 		}
-		if rd.position < n {
-			a.add(rd.txn, a.writes[a.order[a.group[k]+rd.position]].txn, k, rw)
+		if int(rd.position) < len(authors) {
+			a.add(rd.txn, authors[rd.position], k, rw)
 		} else if a.unreadCount[k] > 0 && before[k] != rd.txn+1 {
 			before[k] = rd.txn + 1
 			a.beforeUnread(k, rd.txn, rw, &first[k])

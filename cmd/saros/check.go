@@ -148,7 +148,6 @@ staleness/..., timestamps/...), key by key; where versions are positions in one 
 scenario kv are, also over all keys (log/...).
 locks reads saros/locks/v1: grants that do not overlap, with tokens that rise and fence. once reads
 saros/requests/v1: requests that were retried, each in the final list once, or never if all failed.
-
 Models of transactions, which must keep an --isolation: list-append (Jepsen's, :f :txn, or
 saros/transactions/v1), registers with versions (saros/transactions/v1), transactions (both).`,
 		Example: `  saros run kv@7 --history history.jsonl
