@@ -113,7 +113,9 @@ func (a *analysis) dependencies() {
 
 // beforeUnread puts t, the last writer or a reader of the last version, before every append that nobody
 // read: through one hub, save those who have such an append themselves, as the hub would lead them back
-// to themselves. The first of these goes before all the others, and each other before the first.
+// to themselves. The first of these goes before all the others, and each other before the first: they
+// have read the same. The last writer is asked before all readers; if it has an unread append itself, then to read
+// what it wrote before that is G1b, and no reader comes here.
 func (a *analysis) beforeUnread(k, t int32, kind uint8, first *int32) {
 	unread := a.unreadOf(k)
 	if _, own := slices.BinarySearch(unread, t); !own {
@@ -128,7 +130,7 @@ func (a *analysis) beforeUnread(k, t int32, kind uint8, first *int32) {
 		}
 	case f != t:
 		a.add(t, f, k, kind)
-		if kind == rw && a.lost == nil {
+		if a.lost == nil {
 			a.lose(k, f, t)
 		}
 	}
