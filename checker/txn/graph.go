@@ -113,9 +113,9 @@ func (a *analysis) dependencies() {
 
 // beforeUnread puts t, the last writer or a reader of the last version, before every append that nobody
 // read: through one hub, save those who have such an append themselves, as the hub would lead them back
-// to themselves. The first of these goes before all the others, and each other before the first: they
-// have read the same. The last writer is asked before all readers; if it has an unread append itself, then to read
-// what it wrote before that is G1b, and no reader comes here.
+// to themselves. The first of these goes before all the others, and each other before the first: both
+// have read the same. (The last writer is asked before all readers. If it has an unread append itself, to
+// read what it wrote before that is G1b, and no other reader comes here.)
 func (a *analysis) beforeUnread(k, t int32, kind uint8, first *int32) {
 	unread := a.unreadOf(k)
 	if _, own := slices.BinarySearch(unread, t); !own {
