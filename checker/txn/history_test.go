@@ -95,8 +95,8 @@ func TestValidate(t *testing.T) {
 		!strings.HasPrefix(err.Error(), "txn: transaction 0: a line of ") {
 		t.Error(err)
 	}
-	if _, err := Check(&History{}, StrictSerializable+1); err == nil {
-		t.Error("a level that there is not")
+	if _, err := Check(&History{}, StrictSerializable+1); err == nil || err.Error() != "txn: unknown level(4)" {
+		t.Error(err)
 	}
 	if r, err := Check(&History{}, Serializable); err != nil || r.Verdict != checker.Unknown || r.Reason != checker.ReasonVacuous {
 		t.Error(err, r)

@@ -15,7 +15,7 @@ func each(t *testing.T, n int, f func(r *rand.Rand, h *History, level Level, rep
 	r := rand.New(rand.NewPCG(5, 6))
 	for i := range n {
 		level := Level(i % 4)
-		h := random(r, i/4%2 == 1, 7, i/8%6)
+		h := random(r, []string{"", "xy", "y"}[i/4%3], 7, i/12%6)
 		f(r, h, level, check(t, h, level))
 	}
 }
