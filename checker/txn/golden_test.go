@@ -213,3 +213,20 @@ func TestDirect(t *testing.T) {
 		}
 	}
 }
+
+func TestCoverage(t *testing.T) {
+	for file, want := range map[string]Coverage{
+		"long-fork": {Committed: 4, AntiDependencies: 2, MultiKey: 2}, // T2 missed T1 on y, T3 missed T0 on x
+		"g1a-valid": {Committed: 2},
+		"g2-item":   {Committed: 2, AntiDependencies: 2, MultiKey: 2},
+	} {
+		if r, err := Check(load(t, file), Serializable); err != nil || r.Coverage != want {
+			t.Errorf("%s: %v %+v, want %+v", file, err, r.Coverage, want)
+		}
+	}
+	h := concurrent([]Operation{app("x", 1)}, []Operation{app("x", 2)}, []Operation{app("x", 3)}, []Operation{app("x", 4), app("y", 5), app("x", 6)})
+	h.Transactions[0].Outcome, h.Transactions[1].Outcome, h.Transactions[2].Outcome = checker.Info, checker.Pending, checker.Fail
+	if r, err := Check(h, Serializable); err != nil || r.Coverage != (Coverage{Committed: 1, Aborted: 1, Unknown: 2, MultiKey: 1}) {
+		t.Errorf("%v %+v", err, r.Coverage)
+	}
+}
