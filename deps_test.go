@@ -78,7 +78,7 @@ var house = []room{{
 		why:  "transactions are histories of their own, with the verdicts of all checks",
 	}, {
 		dirs: "checker/histories/...",
-		sees: []string{"checker"},
+		sees: []string{"checker", "checker/txn"},
 		why:  "a reader of other tools' histories knows what they are read into, and has no verdict of its own",
 	}, {
 		dirs: "scenarios",
@@ -119,6 +119,7 @@ var testTools = []string{
 	"pgregory.net/rapid",                         // properties over generated values
 	"github.com/cockroachdb/datadriven",          // protocol tests that read like a play
 	"github.com/rogpeppe/go-internal/testscript", // command tests
+	"github.com/anishathalye/porcupine",          // the oracle of fast checks
 }
 
 func TestImportLattice(t *testing.T) {

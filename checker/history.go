@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"strings"
-	"unicode/utf8"
+
+	"github.com/saros-sim/saros/checker/internal/valid"
 )
 
 // Outcome is what a client knows about its operation, in Jepsen's words.
@@ -52,7 +52,7 @@ func nameOf(names []string, i uint8, what string) string {
 type Operation struct {
 	ID      int    // index in History.Operations
 	Session int32  // the sequential client that invoked it; at most one open operation a session
-	Key     string // at most maxKeyBytes of UTF-8
+	Key     string // at most valid.MaxKeyBytes of UTF-8
 	Kind    Kind
 	Old     int64  // CAS: expected value
 	Arg     int64  // Put, CAS: new value; Increment: delta; Delete: tombstone, 0 for none
@@ -121,9 +121,8 @@ func (h *History) settle(id int, at int64, outcome Outcome) *Operation {
 }
 
 const (
-	maxKeyBytes = 4 << 10                               // escaped six-fold, a line of the file stays far below its limit
-	maxTime     = 100 * 365 * 24 * 3600 * 1_000_000_000 // ns; a century leaves room to add without overflow
-	never       = math.MaxInt64                         // the return of an operation that may take effect at any time
+	maxTime = valid.MaxTime
+	never   = math.MaxInt64 // the return of an operation that may take effect at any time
 )
 
 // Validate returns an error that names the first malformed operation, or nil.
@@ -133,32 +132,15 @@ func (h *History) Validate() error {
 			return fmt.Errorf("checker: operation %d: %w", i, err)
 		}
 	}
-	if h.sequential() {
-		return nil
-	}
-	order := h.sessionOrder()
-	for i := 1; i < len(order); i++ {
-		prev, op := &h.Operations[order[i-1]], &h.Operations[order[i]]
-		if prev.Session == op.Session && op.Call < prev.end() {
-			return fmt.Errorf("checker: operation %d: session %d calls it at %d while its operation %d is open",
-				op.ID, op.Session, op.Call, prev.ID)
-		}
+	i, open := valid.Sessions(len(h.Operations), func(i int) valid.Call {
+		op := &h.Operations[i]
+		return valid.Call{Session: op.Session, Call: op.Call, End: op.end()}
+	})
+	if i >= 0 {
+		op := &h.Operations[i]
+		return fmt.Errorf("checker: operation %d: session %d calls it at %d while its operation %d is open", i, op.Session, op.Call, open)
 	}
 	return nil
-}
-
-// sequential reports, without sorting, that every session waits for its replies and that operations stand
-// in the order of their calls. Of other histories it knows nothing.
-func (h *History) sequential() bool {
-	last := map[int32]int64{} // session → when its last operation ended
-	for i := range h.Operations {
-		op := &h.Operations[i]
-		if i > 0 && op.Call < h.Operations[i-1].Call || op.Call < last[op.Session] {
-			return false
-		}
-		last[op.Session] = op.end()
-	}
-	return true
 }
 
 func (op *Operation) validate(index int) error {
@@ -169,31 +151,15 @@ func (op *Operation) validate(index int) error {
 		return fmt.Errorf("unknown %s", op.Kind)
 	case op.Outcome > Info:
 		return fmt.Errorf("unknown %s", op.Outcome)
-	case op.Call < 0 || op.Call > maxTime:
-		return fmt.Errorf("called at %d, outside [0, %d]", op.Call, int64(maxTime))
-	case op.Outcome == Pending && op.Return != 0:
-		return fmt.Errorf("pending, yet it returned at %d", op.Return)
-	case op.Outcome != Pending && (op.Return < op.Call || op.Return > maxTime):
-		return fmt.Errorf("called at %d, returned at %d, outside [call, %d]", op.Call, op.Return, int64(maxTime))
 	case op.Outcome != Ok && (Response{op.Result, op.Found, op.Swapped, op.Version, op.CommitTS}) != Response{}:
 		return fmt.Errorf("%s, yet it carries a response", op.Outcome)
 	case op.CommitTS < 0:
 		return fmt.Errorf("commit timestamp %d is negative", op.CommitTS)
 	}
-	return validateKey(op.Key)
+	return cmp.Or(valid.Interval(op.Call, op.Return, op.Outcome == Pending), validateKey(op.Key))
 }
 
-// validateKey refuses what JSON cannot carry unchanged: a reader replaces broken UTF-8 and lone
-// surrogates by U+FFFD, and then two different keys are one.
-func validateKey(key string) error {
-	switch {
-	case len(key) > maxKeyBytes:
-		return fmt.Errorf("key of %d bytes, more than %d", len(key), maxKeyBytes)
-	case !utf8.ValidString(key) || strings.ContainsRune(key, utf8.RuneError):
-		return fmt.Errorf("key %+q is not UTF-8, or holds U+FFFD", key)
-	}
-	return nil
-}
+func validateKey(key string) error { return valid.Key(key) }
 
 // sessionOrder lists the indices of all operations, session after session, in program order.
 func (h *History) sessionOrder() []int {

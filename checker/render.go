@@ -1,10 +1,11 @@
 package checker
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/saros-sim/saros/checker/internal/lane"
 )
 
 const (
@@ -134,62 +135,12 @@ func rowsOf(ops []Operation) []row {
 	return rows
 }
 
-// lanes draws one row an operation: from its call to its return, or to the right edge where it is open.
-// Only the order of calls and returns is to scale; at one instant calls are left of returns, since
-// operations that touch are concurrent.
-//
-//	s1  #0  |put 1 -> ok|
-//	s2  #1                |put 2 -> ok|
-//	s3  #2                              |get -> 1|
 func lanes(b *strings.Builder, ops []row) {
-	type edge struct {
-		at       int64
-		returned bool
+	rows := make([]lane.Row, len(ops))
+	for i, op := range ops {
+		rows[i] = lane.Row{Session: op.session, Name: fmt.Sprintf("#%d", op.id), Call: op.call, Return: op.ret, Open: op.open, Label: op.label}
 	}
-	var edges []edge
-	for _, op := range ops {
-		edges = append(edges, edge{op.call, false})
-		if !op.open {
-			edges = append(edges, edge{op.ret, true})
-		}
-	}
-	order := func(a, b edge) int {
-		if c := cmp.Compare(a.at, b.at); c != 0 || a.returned == b.returned {
-			return c
-		}
-		if a.returned {
-			return 1
-		}
-		return -1
-	}
-	slices.SortFunc(edges, order)
-	edges = slices.Compact(edges)
-	rank := func(e edge) int { i, _ := slices.BinarySearchFunc(edges, e, order); return i }
-
-	// column of each edge: right of the one before, and of the label that must fit in front of it
-	column := make([]int, len(edges))
-	for r, e := range edges {
-		if r > 0 {
-			column[r] = column[r-1] + 2
-		}
-		for _, op := range ops {
-			if !op.open && e == (edge{op.ret, true}) {
-				column[r] = max(column[r], column[rank(edge{op.call, false})]+1+len(op.label))
-			}
-		}
-	}
-	for _, op := range ops {
-		from := column[rank(edge{op.call, false})]
-		fmt.Fprintf(b, "  %-5s %-5s %s|%s", fmt.Sprintf("s%d", op.session), fmt.Sprintf("#%d", op.id),
-			strings.Repeat(" ", from), op.label)
-		if !op.open {
-			fill := column[rank(edge{op.ret, true})] - from - 1 - len(op.label)
-			fmt.Fprintf(b, "%s|\n", strings.Repeat("-", fill))
-		} else {
-			fill := max(0, column[len(column)-1]-from-1-len(op.label))
-			fmt.Fprintf(b, "%s ...\n", strings.Repeat("-", fill))
-		}
-	}
+	lane.Draw(b, rows)
 }
 
 // sentence says what is wrong, as closely as can be told without proof of more than the core proves.

@@ -14,7 +14,7 @@
 // A compare and swap that a jepsen.util line calls :fail was refused by the comparison, as Porcupine's
 // tests take it; in EDN :fail means, as Jepsen says, that it did not happen.
 //
-// Left out: transactions.
+// Transactions are a log of their own kind: see ReadTransactions.
 package histories
 
 import (
@@ -46,18 +46,23 @@ type Log struct {
 
 // Read reads a history in EDN, or jepsen.util lines. An error names the line.
 func Read(r io.Reader) (*Log, error) {
-	text, err := io.ReadAll(io.LimitReader(r, maxBytes+1))
+	text, err := readAll(r)
 	if err != nil {
 		return nil, err
-	}
-	if len(text) > maxBytes {
-		return nil, fmt.Errorf("longer than %d bytes", maxBytes)
 	}
 	b := builder{log: &Log{}, words: map[string]int64{}, open: map[int32]int{}}
 	if bytes.HasPrefix(bytes.TrimSpace(text), []byte("INFO")) {
 		return b.log, b.lines(text)
 	}
-	return b.log, b.edn(string(text))
+	return b.log, events(string(text), b.add)
+}
+
+func readAll(r io.Reader) ([]byte, error) {
+	text, err := io.ReadAll(io.LimitReader(r, maxBytes+1))
+	if err == nil && len(text) > maxBytes {
+		err = fmt.Errorf("longer than %d bytes", maxBytes)
+	}
+	return text, err
 }
 
 // builder makes calls of events.
@@ -111,8 +116,8 @@ func (b *builder) lines(text []byte) error {
 	return nil
 }
 
-// edn reads maps one after another, or one vector of them.
-func (b *builder) edn(text string) error {
+// events reads maps one after another, or one vector of them, in EDN.
+func events(text string, add func(event) error) error {
 	p := parser{rest: text}
 	at := func() int { return 1 + strings.Count(text[:len(text)-len(p.rest)], "\n") }
 	p.space()
@@ -140,7 +145,7 @@ func (b *builder) edn(text string) error {
 		}
 		e, err := eventOf(v)
 		if err == nil {
-			err = b.add(e)
+			err = add(e)
 		}
 		if err != nil {
 			p = before
@@ -192,19 +197,28 @@ var verbs = map[string]checker.Verb{
 	"acquire": checker.Acquire, "release": checker.Release,
 }
 
-func (b *builder) add(e event) error {
+// clock is when an event happened.
+func (b *builder) clock(e event) (at int64, err error) {
 	b.count++
-	at := b.count
+	at = b.count
 	if e.timed {
 		at = e.time.n
 	}
 	switch {
 	case b.count > 1 && e.timed != b.timed:
-		return fmt.Errorf("some events have a :time and some have none")
+		return 0, fmt.Errorf("some events have a :time and some have none")
 	case e.timed && e.time.kind != kInt, at < b.now, at > 100*365*24*3600*1e9:
-		return fmt.Errorf("time goes back from %d, or is no time", b.now)
+		return 0, fmt.Errorf("time goes back from %d, or is no time", b.now)
 	}
 	b.timed, b.now = e.timed, at
+	return at, nil
+}
+
+func (b *builder) add(e event) error {
+	at, err := b.clock(e)
+	if err != nil {
+		return err
+	}
 	if e.process.kind != kInt {
 		return nil // the nemesis
 	}

@@ -12,8 +12,8 @@ import (
 type write struct {
 	txn, op, key int32
 	reader       int32 // the first found to have read it, or -1
+	position     int32 // in the version order of its key, from 1; 0: none
 	last         bool  // the last of its transaction on its key
-	position     int32
 	version      uint64
 	value        int64
 }
@@ -23,38 +23,55 @@ type read struct {
 	txn, op, key, position int32
 }
 
-type element struct {
-	key   int32
-	value int64
-}
-
+// analysis is a history in columns. Whatever belongs to a key stands between group[k] and group[k+1] of
+// byValue, order and unread, which have room for every write of it.
 type analysis struct {
-	h        *History
-	keys     []string // in the order of first use
-	writes   []write
-	writer   map[element]int32 // index in writes
-	reads    []read
-	observed []bool    // by transaction: one of its writes was read
-	versions [][]int32 // by key: the writes in version order
-	unread   [][]int32 // by key: committed transactions with an append that nobody read
-	longest  []int32   // by key: the read that shows the version order, or -1
-	found    *Report   // of a direct check
-	lost     *Report   // lost update among unread appends: only snapshot isolation needs to be told
-	coverage Coverage
+	h *History
+	*columns
+	writes    []write // by transaction and operation
+	reads     []read  // by transaction and operation
+	committed []bool  // by transaction: it is ok, or one of its writes was read
 
-	from, to, key []int32 // edges
-	kind          []uint8
-	nodes         int32
-	start, edge   []int32 // edges by their source
+	group       []int32
+	byValue     []int32   // the writes of a key, by value
+	found       []int32   // by key: where in byValue a value was found last
+	order       []int32   // the writes of a key in version order
+	authors     []int32   // the transactions of these writes
+	versions    []int32   // by key: how many that are
+	unread      []int32   // of a list: committed transactions with an append that nobody read
+	unreadCount []int32   // by key: how many that are
+	longest     []int32   // by key: the read that shows the version order, or -1
+	whole       [][]int64 // by key: what it read
+	forked      bool      // two reads of a key contradict each other
+	verdict     *Report   // of a direct check
+	lost        *Report   // lost update among unread appends: only snapshot isolation needs to be told
+	coverage    Coverage
+	returns     []int32 // committed transactions whose return is known, by it
+	calls       []int32 // committed transactions by call
+	graph
 }
 
 func (a *analysis) op(t, i int32) *Operation { return &a.h.Transactions[t].Operations[i] }
 
+// versionsOf lists the writes of a key in version order.
+func (a *analysis) versionsOf(k int32) []int32 {
+	return a.order[a.group[k] : a.group[k]+a.versions[k]]
+}
+
+func (a *analysis) authorsOf(k int32) []int32 {
+	return a.authors[a.group[k] : a.group[k]+a.versions[k]]
+}
+
+// unreadOf lists the transactions with an append to k that nobody read, in their order.
+func (a *analysis) unreadOf(k int32) []int32 {
+	return a.unread[a.group[k] : a.group[k]+a.unreadCount[k]]
+}
+
 func (a *analysis) invalid(name, why string, key int32, from, to int32) {
-	if a.found == nil {
+	if a.verdict == nil {
 		e := Edge{From: int(from), To: int(to), Kind: "direct", Key: a.keys[key], Why: why}
 		core := []int32{from, to}
-		a.found = &Report{Verdict: checker.Invalid, Anomaly: name, Core: sortedIDs(core), Cycle: []Edge{e}}
+		a.verdict = &Report{Verdict: checker.Invalid, Anomaly: name, Core: sortedIDs(core), Cycle: []Edge{e}}
 	}
 }
 
@@ -63,54 +80,62 @@ func sortedIDs(core []int32) []int {
 	return idsOf(slices.Compact(core))
 }
 
-// gather interns keys and lists writes and reads, in the order of the history.
+// gather lists writes and reads in the order of the history, and writes by key and value.
 func (a *analysis) gather() {
-	n := len(a.h.Transactions)
-	a.observed, a.nodes = make([]bool, n), int32(n)
-	a.writer = make(map[element]int32, n)
-	numbers := map[string]int32{}
-	lastOf := map[int32]int32{} // key → the latest write of the transaction at hand
-	for t := range a.h.Transactions {
-		tx := &a.h.Transactions[t]
-		clear(lastOf)
-		first, several := int32(-1), false
-		for i := range tx.Operations {
-			op := &tx.Operations[i]
-			k, known := numbers[op.Key]
-			if !known {
-				k = int32(len(a.keys))
-				numbers[op.Key] = k
-				a.keys = append(a.keys, op.Key)
-			}
-			several = several || first >= 0 && first != k
-			first = k
-			if op.Kind == ReadList || op.Kind == ReadRegister {
-				if tx.Outcome == checker.Ok {
-					a.reads = append(a.reads, read{int32(t), int32(i), k, 0})
-				}
-				continue
-			}
-			w := int32(len(a.writes))
-			a.writes = append(a.writes, write{txn: int32(t), op: int32(i), key: k, reader: -1, last: true, version: op.Version, value: op.Value})
-			if before, again := lastOf[k]; again {
-				a.writes[before].last = false
-			}
-			lastOf[k] = w
-			e := element{k, op.Value}
-			if other, twice := a.writer[e]; twice {
-				a.found = &Report{Reason: checker.ReasonNotApplicable, Core: sortedIDs([]int32{a.writes[other].txn, int32(t)}),
-					Text: fmt.Sprintf("key %q: transactions %d and %d both write %d; values must be unique\n", op.Key, a.writes[other].txn, t, op.Value)}
-				return
-			}
-			a.writer[e] = w
-		}
-		a.count(tx.Outcome, several)
-	}
-	a.versions, a.unread = make([][]int32, len(a.keys)), make([][]int32, len(a.keys))
-	a.longest = make([]int32, len(a.keys))
+	keys := len(a.keys)
+	a.committed = make([]bool, len(a.h.Transactions))
+	a.writes, a.reads = make([]write, 0, a.columns.writes), make([]read, 0, a.columns.reads)
+	a.group, a.longest = make([]int32, keys+1), make([]int32, keys)
+	a.whole = make([][]int64, keys)
 	for k := range a.longest {
 		a.longest[k] = -1
 	}
+	latest := make([]int32, keys) // by key: its latest write, from 1
+	next := 0
+	for t := range a.h.Transactions {
+		tx := &a.h.Transactions[t]
+		several := false
+		for i := range tx.Operations {
+			op, k := &tx.Operations[i], a.key[next]
+			several = several || i > 0 && a.key[next-1] != k
+			next++
+			if op.Kind == ReadList || op.Kind == ReadRegister {
+				if tx.Outcome == checker.Ok {
+					a.read(read{int32(t), int32(i), k, int32(len(op.List))}, op.List)
+				}
+				continue
+			}
+			if w := latest[k] - 1; w >= 0 && a.writes[w].txn == int32(t) {
+				a.writes[w].last = false
+			}
+			a.writes = append(a.writes, write{txn: int32(t), op: int32(i), key: k, reader: -1, last: true, version: op.Version, value: op.Value})
+			latest[k] = int32(len(a.writes))
+			a.group[k+1]++
+		}
+		a.committed[t] = tx.Outcome == checker.Ok
+		a.count(tx.Outcome, several)
+	}
+	for k := range keys {
+		a.group[k+1] += a.group[k]
+	}
+	a.versions, a.unreadCount, a.found = make([]int32, keys), make([]int32, keys), make([]int32, keys)
+	a.order = make([]int32, len(a.writes))
+	a.sortByValue()
+}
+
+// read keeps the longest list of each key, and holds every other against it while it is at hand: of two
+// lists one must begin with the other.
+func (a *analysis) read(rd read, list []int64) {
+	if k := rd.key; a.list[k] {
+		whole := a.whole[k]
+		if n := min(len(list), len(whole)); !slices.Equal(list[:n], whole[:n]) {
+			a.forked = true
+		}
+		if a.longest[k] < 0 || len(list) > len(whole) {
+			a.longest[k], a.whole[k] = int32(len(a.reads)), list
+		}
+	}
+	a.reads = append(a.reads, rd)
 }
 
 func (a *analysis) count(outcome checker.Outcome, several bool) {
@@ -127,79 +152,132 @@ func (a *analysis) count(outcome checker.Outcome, several bool) {
 	}
 }
 
-// readLists finds the longest list of each key, and holds every other against it: it must be a prefix.
+// sortByValue finds the first write, in the order of the history, of a value that its key has already.
+func (a *analysis) sortByValue() {
+	a.byValue = make([]int32, len(a.writes))
+	next := slices.Clone(a.group)
+	for w := range a.writes {
+		k := a.writes[w].key
+		a.byValue[next[k]] = int32(w)
+		next[k]++
+	}
+	order := func(i, j int32) int {
+		return cmp.Or(cmp.Compare(a.writes[i].value, a.writes[j].value), cmp.Compare(i, j))
+	}
+	one, again := int32(-1), int32(len(a.writes))
+	for k := range a.keys {
+		part := a.byValue[a.group[k]:a.group[k+1]]
+		if !slices.IsSortedFunc(part, order) {
+			slices.SortFunc(part, order)
+		}
+		for i := 1; i < len(part); i++ {
+			if a.writes[part[i-1]].value == a.writes[part[i]].value && part[i] < again {
+				one, again = part[i-1], part[i]
+			}
+		}
+	}
+	if one >= 0 {
+		x, y := &a.writes[one], &a.writes[again]
+		a.verdict = &Report{Reason: checker.ReasonNotApplicable, Core: sortedIDs([]int32{x.txn, y.txn}),
+			Text: fmt.Sprintf("key %q: transactions %d and %d both write %d; values must be unique\n", a.keys[x.key], x.txn, y.txn, x.value)}
+	}
+}
+
+// writer is the write of a value, or -1. Who reads a list, or a register as time goes by, asks for one
+// value after the other: the place of the last answer and the next one are tried before all others.
+func (a *analysis) writer(k int32, value int64) int32 {
+	part := a.byValue[a.group[k]:a.group[k+1]]
+	for i := a.found[k]; i < min(a.found[k]+2, int32(len(part))); i++ {
+		if a.writes[part[i]].value == value {
+			a.found[k] = i
+			return part[i]
+		}
+	}
+	i, known := slices.BinarySearchFunc(part, value, func(w int32, v int64) int { return cmp.Compare(a.writes[w].value, v) })
+	if !known {
+		return -1
+	}
+	a.found[k] = int32(i)
+	return part[i]
+}
+
+// readLists makes the longest list of each key its version order; every other must be a prefix of it.
 func (a *analysis) readLists() {
-	for r, rd := range a.reads {
-		if op := a.op(rd.txn, rd.op); op.Kind == ReadList {
-			a.reads[r].position = int32(len(op.List))
-			if l := a.longest[rd.key]; l < 0 || a.reads[l].position < a.reads[r].position {
-				a.longest[rd.key] = int32(r)
-			}
-		}
-	}
 	for k, l := range a.longest {
-		if l >= 0 {
-			a.versions[k] = a.elements(&a.reads[l])
+		if l >= 0 && !a.readLongest(int32(k), &a.reads[l]) {
+			return
 		}
 	}
-	for r := range a.reads {
+	for r := 0; a.forked && a.verdict == nil; r++ {
 		rd := &a.reads[r]
-		l := a.longest[rd.key]
-		if l < 0 || a.found != nil {
-			continue
-		}
-		list, whole := a.op(rd.txn, rd.op).List, a.op(a.reads[l].txn, a.reads[l].op).List
-		if slices.Equal(list, whole[:len(list)]) {
-			continue
-		}
-		if a.elements(rd); a.found == nil {
-			a.invalid("incompatible-order", fmt.Sprintf("T%d read %s = %v, T%d read %v: neither begins with the other",
-				rd.txn, a.keys[rd.key], list, a.reads[l].txn, whole), rd.key, rd.txn, a.reads[l].txn)
-			at := 0
-			for list[at] == whole[at] {
-				at++
-			}
-			e, f := element{rd.key, list[at]}, element{rd.key, whole[at]}
-			a.found.Core = sortedIDs([]int32{rd.txn, a.reads[l].txn, a.writes[a.writer[e]].txn, a.writes[a.writer[f]].txn})
+		whole := a.whole[rd.key]
+		if list := a.op(rd.txn, rd.op).List; !slices.Equal(list, whole[:len(list)]) {
+			a.incompatible(rd, &a.reads[a.longest[rd.key]])
 		}
 	}
 }
 
-// elements lists the writes that a list consists of.
-func (a *analysis) elements(rd *read) []int32 {
-	list := a.op(rd.txn, rd.op).List
-	writes := make([]int32, 0, len(list))
-	for i, v := range list {
+func (a *analysis) readLongest(k int32, rd *read) bool {
+	for i, v := range a.whole[k] {
 		w := a.source(rd, v)
 		if w < 0 {
-			return nil
+			return false
 		}
-		if a.writes[w].position != 0 && slices.Contains(list[:i], v) {
-			a.invalid("duplicate-effect", fmt.Sprintf("T%d read %s = %v: %d, which T%d appended once, stands there twice",
-				rd.txn, a.keys[rd.key], list, v, a.writes[w].txn), rd.key, a.writes[w].txn, rd.txn)
-			return nil
+		if a.writes[w].position != 0 {
+			a.duplicate(rd, w)
+			return false
 		}
-		if a.writes[w].position == 0 {
-			a.writes[w].position = int32(i + 1)
-		}
-		writes = append(writes, w)
+		a.writes[w].position = int32(i + 1)
+		a.order[a.group[k]+int32(i)] = w
 	}
-	return writes
+	a.versions[k] = rd.position
+	return true
+}
+
+func (a *analysis) duplicate(rd *read, w int32) {
+	op := a.op(rd.txn, rd.op)
+	a.invalid("duplicate-effect", fmt.Sprintf("T%d read %s: %d, which T%d appended once, stands there twice",
+		rd.txn, describe(op, checker.Ok), a.writes[w].value, a.writes[w].txn), rd.key, a.writes[w].txn, rd.txn)
+}
+
+// incompatible says what is wrong with a list that is no prefix of the longest.
+func (a *analysis) incompatible(rd, longest *read) {
+	list, whole := a.op(rd.txn, rd.op).List, a.op(longest.txn, longest.op).List
+	seen := make([]bool, len(a.writes))
+	for _, v := range list {
+		w := a.source(rd, v)
+		if w < 0 {
+			return
+		}
+		if seen[w] {
+			a.duplicate(rd, w)
+			return
+		}
+		seen[w] = true
+	}
+	at := 0
+	for list[at] == whole[at] {
+		at++
+	}
+	e, f := &a.writes[a.writer(rd.key, list[at])], &a.writes[a.writer(rd.key, whole[at])]
+	a.invalid("incompatible-order", fmt.Sprintf("T%d read %s, T%d read %s: neither begins with the other",
+		rd.txn, a.describe(rd.txn, rd.op), longest.txn, a.describe(longest.txn, longest.op)), rd.key, rd.txn, longest.txn)
+	a.verdict.Core = sortedIDs([]int32{rd.txn, longest.txn, e.txn, f.txn})
 }
 
 // source is the write of a value that was read; a value from nowhere or from an aborted write decides.
 func (a *analysis) source(rd *read, value int64) int32 {
-	w, known := a.writer[element{rd.key, value}]
-	if !known {
-		a.invalid("garbage-read", fmt.Sprintf("T%d read %d from %s, which no transaction wrote", rd.txn, value, a.keys[rd.key]), rd.key, rd.txn, rd.txn)
+	w := a.writer(rd.key, value)
+	if w < 0 {
+		a.invalid("garbage-read", fmt.Sprintf("T%d read %s, and no transaction wrote %d", rd.txn, a.describe(rd.txn, rd.op), value), rd.key, rd.txn, rd.txn)
 		return -1
 	}
 	t := a.writes[w].txn
 	if a.h.Transactions[t].Outcome == checker.Fail {
-		a.invalid("G1a", fmt.Sprintf("T%d read %d from %s, which T%d wrote and aborted", rd.txn, value, a.keys[rd.key], t), rd.key, t, rd.txn)
+		a.invalid("G1a", fmt.Sprintf("T%d read %s, and T%d, which wrote %d, aborted", rd.txn, a.describe(rd.txn, rd.op), t, value), rd.key, t, rd.txn)
 		return -1
 	}
-	a.observed[t] = true
+	a.committed[t] = true
 	if a.writes[w].reader < 0 {
 		a.writes[w].reader = rd.txn
 	}
@@ -214,11 +292,7 @@ func (a *analysis) witnessed(core []int) []int {
 		if a.h.Transactions[t].Outcome == checker.Ok {
 			continue
 		}
-		from, _ := slices.BinarySearchFunc(a.writes, int32(t), func(w write, t int32) int { return cmp.Compare(w.txn, t) })
-		for _, w := range a.writes[from:] {
-			if w.txn != int32(t) {
-				break
-			}
+		for _, w := range a.writesOf(int32(t)) {
 			if w.reader >= 0 {
 				all = append(all, int(w.reader))
 			}
@@ -228,133 +302,178 @@ func (a *analysis) witnessed(core []int) []int {
 	return slices.Compact(all)
 }
 
-// readRegisters learns the versions of unknown writes from who read them.
-func (a *analysis) readRegisters() {
-	witness := map[int32]int32{} // write → who read it first
-	for r := range a.reads {
-		rd := &a.reads[r]
-		op := a.op(rd.txn, rd.op)
-		if op.Kind != ReadRegister || op.Version == 0 || a.found != nil {
-			continue
-		}
-		w := a.source(rd, op.Value)
-		if w < 0 {
-			return
-		}
-		if a.writes[w].version == 0 {
-			a.writes[w].version = op.Version
-			witness[w] = rd.txn
-		}
-		if a.writes[w].version != op.Version {
-			other := a.writes[w].txn
-			if first, learned := witness[w]; learned {
-				other = first
-			}
-			a.invalid("duplicate-effect", fmt.Sprintf("T%d read version %d of %s with the value %d, which is that of version %d",
-				rd.txn, op.Version, a.keys[rd.key], op.Value, a.writes[w].version), rd.key, other, rd.txn)
-			a.found.Core = sortedIDs([]int32{other, rd.txn, a.writes[w].txn})
-		}
+func (a *analysis) writesOf(t int32) []write {
+	from, _ := slices.BinarySearchFunc(a.writes, t, func(w write, t int32) int { return cmp.Compare(w.txn, t) })
+	to := from
+	for to < len(a.writes) && a.writes[to].txn == t {
+		to++
 	}
+	return a.writes[from:to]
 }
 
-func (a *analysis) committed(t int32) bool {
-	return a.h.Transactions[t].Outcome == checker.Ok || a.observed[t]
+func (a *analysis) readsOf(t int32) []read {
+	from, _ := slices.BinarySearchFunc(a.reads, t, func(rd read, t int32) int { return cmp.Compare(rd.txn, t) })
+	to := from
+	for to < len(a.reads) && a.reads[to].txn == t {
+		to++
+	}
+	return a.reads[from:to]
+}
+
+// readRegisters learns the versions of unknown writes from who read them.
+func (a *analysis) readRegisters() {
+	for r := range a.reads {
+		rd := &a.reads[r]
+		if a.list[rd.key] {
+			continue
+		}
+		op := a.op(rd.txn, rd.op)
+		if op.Version == 0 {
+			continue
+		}
+		i := a.source(rd, op.Value)
+		if i < 0 {
+			return
+		}
+		rd.position = i + 1 // its write, until the order is known
+		w := &a.writes[i]
+		if w.version == 0 {
+			w.version = op.Version
+		}
+		if w.version != op.Version {
+			other := w.txn
+			if a.h.Transactions[w.txn].Outcome != checker.Ok {
+				other = w.reader
+			}
+			a.invalid("duplicate-effect", fmt.Sprintf("T%d read %s, but that value is version %d", rd.txn, describe(op, checker.Ok), w.version), rd.key, other, rd.txn)
+			a.verdict.Core = sortedIDs([]int32{other, rd.txn, w.txn})
+			return
+		}
+	}
 }
 
 // orderVersions sorts the writes of registers, gathers the appends that nobody read, and places reads.
 func (a *analysis) orderVersions() {
-	for w := range a.writes {
-		wr := &a.writes[w]
-		if !a.committed(wr.txn) {
+	a.unread = make([]int32, len(a.writes))
+	for i := range a.writes {
+		w := &a.writes[i]
+		k := w.key
+		if w.position != 0 || !a.committed[w.txn] {
 			continue
 		}
-		switch {
-		case a.op(wr.txn, wr.op).Kind == Write:
-			if wr.version != 0 {
-				a.versions[wr.key] = append(a.versions[wr.key], int32(w))
+		if !a.list[k] {
+			if w.version != 0 {
+				a.order[a.group[k]+a.versions[k]] = int32(i)
+				a.versions[k]++
 			}
-		case wr.position == 0:
-			if u := a.unread[wr.key]; len(u) == 0 || u[len(u)-1] != wr.txn {
-				a.unread[wr.key] = append(u, wr.txn)
-			}
+		} else if u := a.unreadOf(k); len(u) == 0 || u[len(u)-1] != w.txn {
+			a.unread[a.group[k]+a.unreadCount[k]] = w.txn
+			a.unreadCount[k]++
 		}
 	}
-	for k, order := range a.versions {
-		if len(order) == 0 || a.op(a.writes[order[0]].txn, a.writes[order[0]].op).Kind != Write {
-			continue
-		}
-		slices.SortStableFunc(order, func(i, j int32) int { return cmp.Compare(a.writes[i].version, a.writes[j].version) })
-		for i, w := range order {
-			a.writes[w].position = int32(i + 1)
-			if i > 0 && a.writes[order[i-1]].version == a.writes[w].version {
-				x, y := a.writes[order[i-1]].txn, a.writes[w].txn
-				a.invalid("incompatible-order", fmt.Sprintf("T%d and T%d both wrote version %d of %s", x, y, a.writes[w].version, a.keys[k]), int32(k), x, y)
+	by := func(i, j int32) int {
+		return cmp.Or(cmp.Compare(a.writes[i].version, a.writes[j].version), cmp.Compare(i, j))
+	}
+	for k := range a.keys {
+		if order := a.versionsOf(int32(k)); !a.list[k] {
+			if !slices.IsSortedFunc(order, by) {
+				slices.SortFunc(order, by)
 			}
+			a.placeRegister(int32(k), order)
 		}
 	}
 	for r := range a.reads {
 		rd := &a.reads[r]
-		if op := a.op(rd.txn, rd.op); op.Kind == ReadRegister && op.Version != 0 {
-			rd.position = a.writes[a.writer[element{rd.key, op.Value}]].position
+		if w := rd.position - 1; !a.list[rd.key] && w >= 0 {
+			rd.position = a.writes[w].position
+		}
+	}
+}
+
+func (a *analysis) placeRegister(k int32, order []int32) {
+	for i, w := range order {
+		a.writes[w].position = int32(i + 1)
+		if i == 0 {
+			continue
+		}
+		if x, y := &a.writes[order[i-1]], &a.writes[w]; x.version == y.version {
+			a.invalid("incompatible-order", fmt.Sprintf("T%d and T%d both wrote version %d of %s", x.txn, y.txn, y.version, a.keys[k]), k, x.txn, y.txn)
 		}
 	}
 }
 
 // readOwn holds each transaction against itself: its writes stand in its order, its reads see exactly
-// those that it made before; and no read ends at a write that its transaction overwrote (G1b).
+// those that it made before; and no read ends at a write that its transaction overwrote (G1b). By key,
+// the latest write that has a place, or of a list any, and the read that saw most decide: before them
+// everything is in order.
 func (a *analysis) readOwn() {
-	r := 0
-	for w := 0; w < len(a.writes); {
-		t := a.writes[w].txn
-		end := w
-		for end < len(a.writes) && a.writes[end].txn == t {
-			end++
-		}
-		own := a.writes[w:end]
-		if w = end; !a.committed(t) {
-			continue
-		}
-		for i := range own {
-			for j := range own[:i] {
-				x, y := &own[j], &own[i]
-				if x.key == y.key && y.position != 0 && (x.position == 0 && a.op(t, x.op).Kind == Append || x.position > y.position) {
-					a.invalid("incompatible-order", fmt.Sprintf("T%d wrote %d to %s and then %d, which stands first", t, x.value, a.keys[x.key], y.value), x.key, t, t)
-					if l := a.longest[x.key]; l >= 0 {
-						a.found.Core = sortedIDs([]int32{t, a.reads[l].txn})
-					}
-					return
-				}
+	latest, most := make([]int32, len(a.keys)), make([]int32, len(a.keys)) // from 1; 0 or another transaction's: none
+	w, r := 0, 0
+	for w < len(a.writes) || r < len(a.reads) {
+		if r == len(a.reads) || w < len(a.writes) && (a.writes[w].txn < a.reads[r].txn ||
+			a.writes[w].txn == a.reads[r].txn && a.writes[w].op < a.reads[r].op) {
+			y := &a.writes[w]
+			if w++; !a.committed[y.txn] {
+				continue
 			}
-		}
-		for ; r < len(a.reads) && a.reads[r].txn < t; r++ {
-		}
-		for ; r < len(a.reads) && a.reads[r].txn == t; r++ {
+			if a.ownWrite(y, latest[y.key]-1, most[y.key]-1); a.list[y.key] || y.position != 0 {
+				latest[y.key] = int32(w)
+			}
+		} else {
 			rd := &a.reads[r]
-			for i := range own {
-				seen := own[i].position != 0 && own[i].position <= rd.position
-				if own[i].key == rd.key && seen != (own[i].op < rd.op) {
-					core := []int32{t}
-					if rd.position > 0 {
-						core = append(core, a.writes[a.versions[rd.key][rd.position-1]].txn)
-					}
-					if l := a.longest[rd.key]; l >= 0 {
-						core = append(core, a.reads[l].txn)
-					}
-					a.invalid("internal", fmt.Sprintf("T%d read %s, and what it saw is not what it had itself written (%d) by then", t, a.keys[rd.key], own[i].value), rd.key, t, t)
-					a.found.Core = sortedIDs(core)
-					return
-				}
+			r++
+			a.ownRead(rd, latest[rd.key]-1)
+			if m := most[rd.key] - 1; m < 0 || a.reads[m].txn != rd.txn || a.reads[m].position < rd.position {
+				most[rd.key] = int32(r)
 			}
 		}
-	}
-	for _, rd := range a.reads {
-		if rd.position == 0 {
-			continue
-		}
-		w := &a.writes[a.versions[rd.key][rd.position-1]]
-		if w.txn != rd.txn && !w.last {
-			a.invalid("G1b", fmt.Sprintf("T%d read %d from %s, which T%d overwrote itself", rd.txn, w.value, a.keys[rd.key], w.txn), rd.key, w.txn, rd.txn)
+		if a.verdict != nil {
 			return
 		}
 	}
+}
+
+func (a *analysis) ownWrite(y *write, latest, most int32) {
+	if y.position == 0 {
+		return
+	}
+	if latest >= 0 && a.writes[latest].txn == y.txn {
+		if x := &a.writes[latest]; x.position == 0 || x.position > y.position {
+			a.invalid("incompatible-order", fmt.Sprintf("T%d wrote %d to %s and then %d, which stands first", y.txn, x.value, a.keys[y.key], y.value), y.key, y.txn, y.txn)
+			if l := a.longest[y.key]; l >= 0 {
+				a.verdict.Core = sortedIDs([]int32{y.txn, a.reads[l].txn})
+			}
+			return
+		}
+	}
+	if most >= 0 && a.reads[most].txn == y.txn && y.position <= a.reads[most].position {
+		a.internal(&a.reads[most], fmt.Sprintf("where %d stands, which it wrote only afterwards", y.value))
+	}
+}
+
+func (a *analysis) ownRead(rd *read, latest int32) {
+	if latest >= 0 && a.writes[latest].txn == rd.txn {
+		if x := &a.writes[latest]; x.position == 0 || x.position > rd.position {
+			a.internal(rd, fmt.Sprintf("and missed %d, which it had written itself", x.value))
+			return
+		}
+	}
+	if rd.position == 0 {
+		return
+	}
+	if w := &a.writes[a.versionsOf(rd.key)[rd.position-1]]; w.txn != rd.txn && !w.last {
+		a.invalid("G1b", fmt.Sprintf("T%d read %s, and %d was not the last that T%d wrote there", rd.txn, a.describe(rd.txn, rd.op), w.value, w.txn), rd.key, w.txn, rd.txn)
+	}
+}
+
+func (a *analysis) internal(rd *read, what string) {
+	core := []int32{rd.txn}
+	if rd.position > 0 {
+		core = append(core, a.writes[a.versionsOf(rd.key)[rd.position-1]].txn)
+	}
+	if l := a.longest[rd.key]; l >= 0 {
+		core = append(core, a.reads[l].txn)
+	}
+	a.invalid("internal", fmt.Sprintf("T%d read %s, %s", rd.txn, a.describe(rd.txn, rd.op), what), rd.key, rd.txn, rd.txn)
+	a.verdict.Core = sortedIDs(core)
 }

@@ -3,16 +3,15 @@ package txn
 import (
 	"bufio"
 	"bytes"
-	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"slices"
-	"strings"
-	"unicode/utf8"
 
 	"github.com/saros-sim/saros/checker"
+	"github.com/saros-sim/saros/checker/internal/valid"
 )
 
 // Kind is what an operation asks of its key.
@@ -60,69 +59,134 @@ type History struct{ Transactions []Transaction }
 
 const (
 	schema       = "saros/transactions/v1"
-	maxTime      = 100 * 365 * 24 * 3600 * 1_000_000_000 // ns
-	maxLineBytes = 1 << 20
+	maxLineBytes = 1 << 24 // a list of a million elements
 )
 
 // Validate returns an error that names the first malformed transaction and operation, or nil.
 func (h *History) Validate() error {
-	lists := map[string]bool{}
+	_, err := h.columns()
+	return err
+}
+
+// table numbers keys in the order of their first use, and knows which of them are lists. It is a hash
+// table with open addressing; its slots, a power of two, are at most half full.
+type table struct {
+	slots []int32 // numbers from 1; 0: free
+	keys  []string
+	list  []bool
+}
+
+func newTable() table { return table{slots: make([]int32, 16)} }
+
+// slot is where the number of a key is or belongs. The hash is FNV-1a, folded.
+func (t *table) slot(key string) int {
+	h := uint64(14695981039346656037)
+	for i := range len(key) {
+		h = (h ^ uint64(key[i])) * 1099511628211
+	}
+	mask := len(t.slots) - 1
+	at := int(h^h>>32) & mask
+	for t.slots[at] != 0 && t.keys[t.slots[at]-1] != key {
+		at = (at + 1) & mask
+	}
+	return at
+}
+
+func (t *table) insert(key string, list bool) {
+	t.keys, t.list = append(t.keys, key), append(t.list, list)
+	if 2*len(t.keys) <= len(t.slots) {
+		t.slots[t.slot(key)] = int32(len(t.keys))
+		return
+	}
+	t.slots = make([]int32, 4*len(t.slots))
+	for k, key := range t.keys {
+		t.slots[t.slot(key)] = int32(k + 1)
+	}
+}
+
+// columns are the operations of a valid history, one after another.
+type columns struct {
+	table
+	key           []int32 // by operation
+	writes, reads int     // of whatever outcome
+}
+
+// columns validates h and numbers its keys, in one pass.
+func (h *History) columns() (*columns, error) {
+	operations := 0
 	for i := range h.Transactions {
-		if err := h.Transactions[i].validate(i, lists); err != nil {
-			return fmt.Errorf("txn: transaction %d: %w", i, err)
+		operations += len(h.Transactions[i].Operations)
+	}
+	c := &columns{table: newTable(), key: make([]int32, 0, operations)}
+	for i := range h.Transactions {
+		if err := c.add(i, &h.Transactions[i]); err != nil {
+			return nil, fmt.Errorf("txn: transaction %d: %w", i, err)
 		}
 	}
-	order := make([]int, len(h.Transactions))
-	for i := range order {
-		order[i] = i
+	if i, err := h.sessions(); err != nil {
+		return nil, fmt.Errorf("txn: transaction %d: %w", i, err)
 	}
-	slices.SortFunc(order, func(i, j int) int {
-		a, b := &h.Transactions[i], &h.Transactions[j]
-		return cmp.Or(cmp.Compare(a.Session, b.Session), cmp.Compare(a.Call, b.Call),
-			cmp.Compare(a.end(), b.end()), cmp.Compare(i, j))
-	})
-	for i := 1; i < len(order); i++ {
-		a, b := &h.Transactions[order[i-1]], &h.Transactions[order[i]]
-		if a.Session == b.Session && b.Call < a.end() {
-			return fmt.Errorf("txn: transaction %d: session %d calls it at %d while its transaction %d is open",
-				b.ID, b.Session, b.Call, a.ID)
-		}
-	}
-	return nil
+	return c, nil
 }
 
-func (t *Transaction) end() int64 {
-	if t.Outcome == checker.Pending {
-		return maxTime + 1
-	}
-	return t.Return
-}
-
-func (t *Transaction) validate(index int, lists map[string]bool) error {
-	switch {
-	case t.ID != index:
-		return fmt.Errorf("its ID is %d", t.ID)
-	case t.Outcome > checker.Info:
-		return fmt.Errorf("unknown %s", t.Outcome)
-	case t.Call < 0 || t.Call > maxTime:
-		return fmt.Errorf("called at %d, outside [0, %d]", t.Call, int64(maxTime))
-	case t.Outcome == checker.Pending && t.Return != 0:
-		return fmt.Errorf("pending, yet it returned at %d", t.Return)
-	case t.Outcome != checker.Pending && (t.Return < t.Call || t.Return > maxTime):
-		return fmt.Errorf("called at %d, returned at %d", t.Call, t.Return)
+func (c *columns) add(index int, t *Transaction) error {
+	if err := t.validate(index); err != nil {
+		return err
 	}
 	for i := range t.Operations {
 		op := &t.Operations[i]
 		if err := op.validate(t.Outcome); err != nil {
 			return fmt.Errorf("operation %d: %w", i, err)
 		}
-		list := op.Kind <= ReadList
-		if was, known := lists[op.Key]; known && was != list {
+		k := c.slots[c.slot(op.Key)] - 1
+		if k < 0 {
+			if err := valid.Key(op.Key); err != nil {
+				return fmt.Errorf("operation %d: %w", i, err)
+			}
+			k = int32(len(c.keys))
+			c.insert(op.Key, op.Kind <= ReadList)
+		}
+		if c.list[k] != (op.Kind <= ReadList) {
 			return fmt.Errorf("operation %d: key %q is a list and a register", i, op.Key)
 		}
-		lists[op.Key] = list
+		c.key = append(c.key, k)
+		if op.Kind == Append || op.Kind == Write {
+			c.writes++
+		} else {
+			c.reads++
+		}
 	}
 	return nil
+}
+
+// sessions names a transaction that its session called while another was open.
+func (h *History) sessions() (int, error) {
+	i, open := valid.Sessions(len(h.Transactions), func(i int) valid.Call {
+		t := &h.Transactions[i]
+		return valid.Call{Session: t.Session, Call: t.Call, End: t.end()}
+	})
+	if i < 0 {
+		return 0, nil
+	}
+	t := &h.Transactions[i]
+	return i, fmt.Errorf("session %d calls it at %d while its transaction %d is open", t.Session, t.Call, open)
+}
+
+func (t *Transaction) end() int64 {
+	if t.Outcome == checker.Pending {
+		return math.MaxInt64
+	}
+	return t.Return
+}
+
+func (t *Transaction) validate(index int) error {
+	switch {
+	case t.ID != index:
+		return fmt.Errorf("its ID is %d", t.ID)
+	case t.Outcome > checker.Info:
+		return fmt.Errorf("unknown %s", t.Outcome)
+	}
+	return valid.Interval(t.Call, t.Return, t.Outcome == checker.Pending)
 }
 
 func (op *Operation) validate(outcome checker.Outcome) error {
@@ -130,8 +194,6 @@ func (op *Operation) validate(outcome checker.Outcome) error {
 	switch {
 	case op.Kind > ReadRegister:
 		return fmt.Errorf("unknown %s", op.Kind)
-	case !utf8.ValidString(op.Key) || strings.ContainsRune(op.Key, utf8.RuneError) || len(op.Key) > 4096:
-		return fmt.Errorf("key %+.40q is too long, not UTF-8, or holds U+FFFD", op.Key)
 	case op.Kind != ReadList && len(op.List) > 0, op.Kind == ReadList && op.Value != 0, op.Kind <= ReadList && op.Version != 0:
 		return fmt.Errorf("%s carries fields of another kind", op.Kind)
 	case outcome != checker.Ok && (len(op.List) > 0 || op.Version != 0 || !write && op.Value != 0):
@@ -174,7 +236,11 @@ func WriteHistory(w io.Writer, h *History) error {
 	out := bufio.NewWriter(w)
 	out.WriteString(`{"schema":"` + schema + "\"}\n") // bufio keeps the first error for Flush
 	for i := range h.Transactions {
-		out.Write(encode(&h.Transactions[i]))
+		line := encode(&h.Transactions[i])
+		if len(line) >= maxLineBytes {
+			return fmt.Errorf("txn: transaction %d: a line of %d bytes, the limit is %d", i, len(line), maxLineBytes)
+		}
+		out.Write(line)
 		out.WriteByte('\n')
 	}
 	return out.Flush()
@@ -198,7 +264,7 @@ func encode(t *Transaction) []byte {
 func ReadHistory(r io.Reader) (*History, error) {
 	in := bufio.NewScanner(r)
 	in.Buffer(nil, maxLineBytes)
-	h, n := &History{}, 0
+	h, c, n := &History{}, &columns{table: newTable()}, 0
 	for in.Scan() {
 		n++
 		if n == 1 {
@@ -210,7 +276,7 @@ func ReadHistory(r io.Reader) (*History, error) {
 		t, err := decode(in.Bytes())
 		if err == nil {
 			h.Transactions = append(h.Transactions, t)
-			err = t.validate(n-2, map[string]bool{})
+			err = c.add(n-2, &t)
 		}
 		if err != nil {
 			return nil, fmt.Errorf("line %d: %w", n, err)
@@ -222,7 +288,10 @@ func ReadHistory(r io.Reader) (*History, error) {
 	if n == 0 {
 		return nil, errors.New("line 1: no header")
 	}
-	return h, h.Validate()
+	if i, err := h.sessions(); err != nil {
+		return nil, fmt.Errorf("line %d: %w", i+2, err)
+	}
+	return h, nil
 }
 
 func decode(line []byte) (Transaction, error) {

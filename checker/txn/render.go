@@ -2,10 +2,10 @@ package txn
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/saros-sim/saros/checker"
+	"github.com/saros-sim/saros/checker/internal/lane"
 )
 
 // text is the report that a person reads.
@@ -19,51 +19,61 @@ func text(h *History, level Level, r *Report) string {
 	for _, e := range r.Cycle {
 		fmt.Fprintf(&b, "  T%d -> T%d %-8s %s\n", e.From, e.To, e.Kind, e.Why)
 	}
-	b.WriteByte('\n')
+	fmt.Fprintf(&b, "\ncore: %d transactions that contradict each other, whatever the others did\n\n", len(r.Core))
 	lanes(&b, h, r.Core)
 	return b.String()
 }
 
-func describe(op *Operation) string {
-	switch op.Kind {
-	case Append:
+// describe says what an operation did; of a read whose transaction is not ok, what it asked.
+func describe(op *Operation, outcome checker.Outcome) string {
+	switch {
+	case outcome != checker.Ok && (op.Kind == ReadList || op.Kind == ReadRegister):
+		return "read " + op.Key
+	case op.Kind == Append:
 		return fmt.Sprintf("%s += %d", op.Key, op.Value)
-	case ReadList:
-		return fmt.Sprintf("%s = %v", op.Key, op.List)
-	case Write:
+	case op.Kind == ReadList:
+		return op.Key + " = " + elements(op.List)
+	case op.Kind == Write && op.Version == 0:
+		return fmt.Sprintf("%s := %d", op.Key, op.Value)
+	case op.Kind == Write:
 		return fmt.Sprintf("%s := %d @%d", op.Key, op.Value, op.Version)
+	case op.Version == 0:
+		return op.Key + " missing"
 	}
 	return fmt.Sprintf("%s = %d @%d", op.Key, op.Value, op.Version)
 }
 
-// lanes draws one row a transaction; only the order of calls and returns is to scale.
-//
-//	s1    T0    |--------|       [0, 5] x += 1
-//	s2    T1        |--------|   [3, 9] x = [1]
-func lanes(b *strings.Builder, h *History, core []int) {
-	var times []int64 // twice the time, and one more for a return: what touches is concurrent
-	for _, t := range core {
-		tx := &h.Transactions[t]
-		times = append(times, 2*tx.Call)
-		if tx.Outcome == checker.Ok {
-			times = append(times, 2*tx.Return+1)
-		}
+const maxElements = 12 // of a list that are shown: the first of them and the last
+
+func elements(list []int64) string {
+	n := len(list)
+	if n <= maxElements {
+		return fmt.Sprint(list)
 	}
-	slices.Sort(times)
-	times = slices.Compact(times)
+	head, tail := fmt.Sprint(list[:maxElements/2]), fmt.Sprint(list[n-maxElements/2:])
+	return fmt.Sprintf("%s … %s (%d elements)", head[:len(head)-1], tail[1:], n)
+}
+
+// lanes draws the transactions of the core.
+func lanes(b *strings.Builder, h *History, core []int) {
+	var rows []lane.Row
 	for _, t := range core {
 		tx := &h.Transactions[t]
-		from, _ := slices.BinarySearch(times, 2*tx.Call)
-		to, end, edge := len(times), "...", "."
-		if tx.Outcome == checker.Ok {
-			to, _ = slices.BinarySearch(times, 2*tx.Return+1)
-			end, edge = fmt.Sprint(tx.Return), "|"
+		row := lane.Row{Session: tx.Session, Name: fmt.Sprintf("T%d", t), Call: tx.Call, Return: tx.Return, Open: tx.Outcome != checker.Ok}
+		end := "..."
+		if tx.Outcome == checker.Ok || tx.Outcome == checker.Fail {
+			end = fmt.Sprint(tx.Return)
 		}
 		var ops []string
 		for i := range tx.Operations {
-			ops = append(ops, describe(&tx.Operations[i]))
+			ops = append(ops, describe(&tx.Operations[i], tx.Outcome))
 		}
-		fmt.Fprintf(b, "  s%-4d T%-4d %s|%s%s%s [%d, %s] %s %s\n", tx.Session, t, strings.Repeat("   ", from),
-			strings.Repeat("---", max(1, to-from)), edge, strings.Repeat("   ", len(times)-to), tx.Call, end, tx.Outcome, strings.Join(ops, ", "))
+		fmt.Fprintf(b, "  T%-4d session %-3d [%d, %s] %s: %s\n", t, tx.Session, tx.Call, end, tx.Outcome, strings.Join(ops, ", "))
+		if row.Label = strings.Join(ops, ", "); row.Open {
+			row.Label += " -> " + tx.Outcome.String()
+		}
+		rows = append(rows, row)
 	}
+	b.WriteByte('\n')
+	lane.Draw(b, rows)
 }

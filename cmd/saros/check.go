@@ -31,7 +31,12 @@ type model struct {
 	own   func(io.Reader) (judge, error) // instead of all: a history of a format of its own
 }
 
-const transactions = "transactions" // the model that is judged by package txn
+// The models that are judged by package txn: of lists and versioned registers, or of one of them.
+const (
+	transactions = "transactions"
+	listAppend   = "list-append"
+	registers    = "registers"
+)
 
 // weak are the models that are judged from the claims of the replies.
 func weak() (all []model) {
@@ -64,6 +69,8 @@ var models = append([]model{
 	searched(checker.LockModel(), []checker.Verb{checker.Acquire, checker.Release}),
 	searched(checker.TextModel(), []checker.Verb{checker.Read, checker.Write, checker.Append}),
 	{name: transactions},
+	{name: listAppend},
+	{name: registers},
 	{name: "locks", own: loadLocks},
 	{name: "once", own: loadRequests},
 }, weak()...)
@@ -138,9 +145,11 @@ counter (add, read), queue, stack, priority-queue (enqueue or push or insert, de
 or take), set (add, remove, read), lock (acquire, release), text (put, append, get).
 Of a saros history also the session guarantees, staleness and timestamps that its replies claim (session/...,
 staleness/..., timestamps/...), key by key; where versions are positions in one log of all keys, as those of
-scenario kv are, also over all keys (log/...). transactions reads saros/transactions/v1 and asks for an --isolation.
+scenario kv are, also over all keys (log/...).
 locks reads saros/locks/v1: grants that do not overlap, with tokens that rise and fence. once reads
-saros/requests/v1: requests that were retried, each in the final list once, or never if all failed.`,
+saros/requests/v1: requests that were retried, each in the final list once, or never if all failed.
+Models of transactions, which must keep an --isolation: list-append (Jepsen's, :f :txn, or
+saros/transactions/v1), registers with versions (saros/transactions/v1), transactions (both).`,
 		Example: `  saros run kv@7 --history history.jsonl
   saros check history.jsonl
   saros check store/latest/history.edn --model queue --budget 50000000`,
@@ -244,8 +253,8 @@ func formatOf(in *bufio.Reader) string {
 // load reads a history and says how to judge it.
 func load(in io.Reader, format string, m model, f checkFlags) (j judge, err error) {
 	j.holds = cmp.Or(m.holds, "linearizable")
-	if m.name == transactions {
-		return loadTransactions(in, format, txn.Level(slices.Index(levelNames(), f.isolation)))
+	if m.name == transactions || m.name == listAppend || m.name == registers {
+		return loadTransactions(in, format, m.name, txn.Level(slices.Index(levelNames(), f.isolation)))
 	}
 	if m.own != nil {
 		if format != "saros" {
@@ -293,11 +302,24 @@ func load(in io.Reader, format string, m model, f checkFlags) (j judge, err erro
 	return j, nil
 }
 
-func loadTransactions(in io.Reader, format string, level txn.Level) (j judge, err error) {
-	if format != "saros" {
-		return j, fmt.Errorf("transactions are read from saros/transactions/v1 only")
+// loadTransactions reads saros/transactions/v1, or lists from EDN.
+func loadTransactions(in io.Reader, format, model string, level txn.Level) (j judge, err error) {
+	var h *txn.History
+	say := func(text string) string { return text }
+	switch format {
+	case "saros":
+		h, err = txn.ReadHistory(in)
+	case "jepsen":
+		var t *histories.Transactions
+		if t, err = histories.ReadTransactions(in); err == nil {
+			h, say = &t.History, t.Say
+		}
+	default:
+		err = fmt.Errorf("there are no transactions in format %s", format)
 	}
-	h, err := txn.ReadHistory(in)
+	if err == nil {
+		err = onlyKinds(h, model)
+	}
 	if err != nil {
 		return j, err
 	}
@@ -314,9 +336,21 @@ func loadTransactions(in io.Reader, format string, level txn.Level) (j judge, er
 		if r.Verdict == checker.Invalid {
 			class = level.String() + "/" + r.Anomaly
 		}
-		return checker.Report{Verdict: r.Verdict, Reason: r.Reason, Class: class, Op: -1, Core: r.Core, Text: r.Text}
+		return checker.Report{Verdict: r.Verdict, Reason: r.Reason, Class: class, Op: -1, Core: r.Core, Text: say(r.Text)}
 	}
 	return j, nil
+}
+
+// onlyKinds returns an error that names the first operation that is none of the model.
+func onlyKinds(h *txn.History, model string) error {
+	for i := range h.Transactions {
+		for _, op := range h.Transactions[i].Operations {
+			if list := op.Kind == txn.Append || op.Kind == txn.ReadList; model == listAppend && !list || model == registers && list {
+				return fmt.Errorf("transaction %d has an operation %s, which the model %s has not", i, op.Kind, model)
+			}
+		}
+	}
+	return nil
 }
 
 // levelNames lists the isolation levels, weakest first.
