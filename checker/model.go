@@ -40,6 +40,10 @@ type Model[S, I, O any] struct {
 	// a violation depends on it. nil: no such promise.
 	Element  func(in I, out *O) (element int64, about bool)
 	Describe func(in I, out *O) string
+
+	// fast is nil, or decides an object, whose tasks are sorted by call, without search where its assumptions
+	// hold; undecided: they do not. Where illegal it returns some tasks that are illegal on their own.
+	fast func(tasks []task[I, O]) (found answer, against []task[I, O])
 }
 
 // task is a call as the search knows it: one of unknown outcome has no reply and never returns.
@@ -49,6 +53,7 @@ type task[I, O any] struct {
 	in        *I
 	out       *O
 	call, ret int64
+	excerpt   bool // of the reply out holds only what matters to a contradiction
 }
 
 func (t task[I, O]) opened() task[I, O] {
@@ -64,7 +69,7 @@ func (m *Model[S, I, O]) Check(calls []Call[I, O], b Budget) Report {
 		if c.Outcome > Info || c.Call < 0 || c.Call > maxTime || c.Outcome == Ok && (c.Return < c.Call || c.Return > maxTime) {
 			return unknown(ReasonNotApplicable, "", fmt.Sprintf("malformed history: call %d is %s in [%d, %d]", i, c.Outcome, c.Call, c.Return))
 		}
-		t := task[I, O]{i, c.Session, &c.Input, &c.Output, c.Call, c.Return}
+		t := task[I, O]{id: i, session: c.Session, in: &c.Input, out: &c.Output, call: c.Call, ret: c.Return}
 		if c.Outcome == Ok {
 			completed++
 		} else {
@@ -89,11 +94,11 @@ func (m *Model[S, I, O]) Check(calls []Call[I, O], b Budget) Report {
 		tasks := objects[key]
 		slices.SortFunc(tasks, taskByCall)
 		s.start(limit)
-		found := m.judge(&s, tasks)
+		found, evidence := m.decide(&s, tasks)
 		steps += s.steps
 		if found == illegal {
 			s.start(limit)
-			report = m.explain(&s, key, tasks)
+			report = m.explain(&s, key, evidence)
 			steps += s.steps
 			break
 		}
@@ -109,6 +114,40 @@ func (m *Model[S, I, O]) reads(t task[I, O]) bool { return m.Read != nil && m.Re
 
 func taskByCall[I, O any](a, b task[I, O]) int {
 	return cmp.Or(cmp.Compare(a.call, b.call), cmp.Compare(a.ret, b.ret), cmp.Compare(a.session, b.session), cmp.Compare(a.id, b.id))
+}
+
+// decide judges tasks without search where that is possible; what is illegal then is confirmed by search.
+// evidence is illegal: all of them, or a few.
+func (m *Model[S, I, O]) decide(s *meter, tasks []task[I, O]) (found answer, evidence []task[I, O]) {
+	if m.fast != nil {
+		switch found, evidence = m.fast(tasks); found {
+		case legal:
+			return legal, nil
+		case illegal:
+			if evidence = m.shrink(evidence); m.judge(s, evidence) == illegal {
+				return illegal, evidence
+			}
+		}
+	}
+	return m.judge(s, tasks), tasks
+}
+
+// shrink takes away what a legal history could spare as long as fast knows that the rest is illegal.
+func (m *Model[S, I, O]) shrink(tasks []task[I, O]) []task[I, O] {
+	for took := true; took; {
+		gone := make([]bool, len(tasks))
+		left := func() (list []task[I, O]) {
+			for i := range tasks {
+				if !gone[i] {
+					list = append(list, tasks[i])
+				}
+			}
+			return list
+		}
+		took = sweep(m.spare(tasks, gone, none), gone, func() bool { found, _ := m.fast(left()); return found == illegal })
+		tasks = left()
+	}
+	return tasks
 }
 
 func (m *Model[S, I, O]) judge(s *meter, tasks []task[I, O]) answer {
@@ -250,7 +289,11 @@ func (m *Model[S, I, O]) text(key string, op task[I, O], core []task[I, O]) stri
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "key %+q: no order of the operations explains operation %d\n", key, op.id)
-	fmt.Fprintf(&b, "\ncore: %d operations that contradict each other, whatever the others did\n\n", len(core))
+	fmt.Fprintf(&b, "\ncore: %d operations that contradict each other, whatever the others did\n", len(core))
+	if slices.ContainsFunc(core, func(t task[I, O]) bool { return t.excerpt }) {
+		b.WriteString("(of the replies only what contradicts)\n")
+	}
+	b.WriteByte('\n')
 	if hidden := len(rows) - maxLanes; hidden > 0 {
 		fmt.Fprintf(&b, "  (%d earlier operations not shown)\n", hidden)
 		rows = rows[hidden:]

@@ -1,0 +1,176 @@
+package checker
+
+import (
+	"cmp"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"strconv"
+	"testing"
+)
+
+// subject is a model whose fast algorithm is under test.
+type subject struct {
+	name   string
+	verbs  []Verb
+	take   int // as in judged
+	check  func([]modelCall, Budget) Report
+	search func([]modelCall, Budget) Report // without the fast algorithm
+	found  map[answer]int                   // what fast said, of whole objects
+	alone  int                              // contradictions that the search did not confirm
+}
+
+func newSubject[S any](m *Model[S, Input, Output], take int, verbs ...Verb) *subject {
+	s := &subject{name: m.Name, verbs: verbs, take: take, found: map[answer]int{}}
+	slow, quick := *m, *m
+	slow.fast = nil
+	s.search = slow.Check
+	quick.fast = func(tasks []request) (answer, []request) {
+		found, against := m.fast(tasks)
+		s.found[found]++
+		var steps meter
+		if steps.start(DefaultSteps); found == illegal && len(against) < 20 && slow.judge(&steps, against) != illegal {
+			s.alone++
+		}
+		return found, against
+	}
+	s.check = quick.Check
+	return s
+}
+
+func subjects() []*subject {
+	return []*subject{
+		newSubject(QueueModel(), 0, Insert, Take),
+		newSubject(StackModel(), 1, Insert, Take),
+		newSubject(PriorityQueueModel(), 2, Insert, Take),
+		newSubject(SetModel(), 0, Add, Read),
+		newSubject(ListModel(), 0, Append, Read),
+		newSubject(MembershipModel(), 0, TryAdd, TryRemove, Contains),
+	}
+}
+
+// collectionHistory runs up to n operations on a collection, each value put in once, as clients see it, and
+// then, two times in three, tells a few lies. Times are few, so that many are tied.
+func collectionHistory(d draw, s *subject, n int) []modelCall {
+	var calls []modelCall
+	var list []int64
+	width, pace, unknown := 1+d(9), int64(1+d(3)), d(2)
+	values := rand.New(rand.NewPCG(uint64(d(1000)), 0)).Perm(n + 1)
+	for i := range 2 + d(n-1) {
+		in := Input{Do: s.verbs[d(len(s.verbs))], Value: int64(1 + values[i])}
+		if s.name == "membership" {
+			in.Value = int64(1 + d(2))
+		}
+		point := 10 + pace*int64(i)
+		c := modelCall{Session: int32(i), Input: in, Call: point - int64(d(width)), Return: point + int64(d(width)), Outcome: Ok}
+		out, after, _, _ := dumb(s.name, s.take, in, list, "")
+		switch acts := d(10); {
+		case acts == 0:
+			c.Outcome = Fail
+		case acts <= 2 && unknown > 0:
+			if c.Outcome = Info; d.one(2) {
+				list = after
+			}
+		default:
+			c.Output, list = out, after
+		}
+		calls = append(calls, c)
+	}
+	if d.one(3) {
+		return calls
+	}
+	for range 1 + d(3) {
+		misreport(d, calls)
+	}
+	return calls
+}
+
+// misreport changes a reply, an interval or an outcome.
+func misreport(d draw, calls []modelCall) {
+	c, other := &calls[d(len(calls))], calls[d(len(calls))]
+	switch kind := d(7); {
+	case kind < 2 && c.Outcome == Ok && other.Outcome == Ok:
+		length := c.Return - c.Call
+		c.Call = max(0, other.Call+int64(d(9)-4))
+		c.Return = c.Call + length
+	case kind == 2:
+		c.Call, c.Return = max(0, c.Call-int64(d(5))), c.Return+int64(d(5))
+	case c.Outcome != Ok:
+		if c.Outcome = Ok; c.Input.Do == Take {
+			c.Output = Output{Found: true, Value: other.Input.Value}
+		}
+	case c.Input.Do == Take && other.Input.Do == Insert:
+		c.Output = Output{Found: true, Value: other.Input.Value}
+	case c.Input.Do == other.Input.Do && other.Outcome == Ok:
+		c.Output = other.Output
+	case c.Input.Do == Read && len(c.Output.Values) > 1 && kind < 5:
+		at := d(len(c.Output.Values))
+		c.Output.Values = slices.Delete(slices.Clone(c.Output.Values), at, at+1)
+	case c.Input.Do == Read && other.Input.Do == Append:
+		c.Output.Values = append(slices.Clone(c.Output.Values), other.Input.Value)
+	case c.Input.Do == Read && other.Input.Do == Add:
+		c.Output.Values = append(slices.Clone(c.Output.Values), other.Input.Value)
+		slices.Sort(c.Output.Values)
+		c.Output.Values = slices.Compact(c.Output.Values)
+	case c.Input.Do == Take:
+		c.Output = Output{}
+	case c.Input.Do >= TryAdd:
+		c.Output.Found = !c.Output.Found
+	}
+}
+
+// oracleHistories is how many histories an oracle test looks at.
+func oracleHistories(t *testing.T, usual int) int {
+	n, err := strconv.Atoi(cmp.Or(os.Getenv("SAROS_ORACLE"), strconv.Itoa(usual)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// The fast algorithms against an enumerator of all orders, up to 7 operations.
+func TestOracleCollections(t *testing.T) {
+	collectionOracle(t, oracleHistories(t, 3000), 7, func(s *subject, calls []modelCall) Verdict {
+		return map[bool]Verdict{true: Valid, false: Invalid}[dumbly(s.name, s.take, calls)]
+	})
+}
+
+// The fast algorithms against Porcupine, up to 12 operations.
+func TestOracleCollectionsSearch(t *testing.T) {
+	collectionOracle(t, oracleHistories(t, 2000), 12, func(s *subject, calls []modelCall) Verdict {
+		return s.search(calls, Budget{}).Verdict
+	})
+}
+
+func collectionOracle(t *testing.T, n, operations int, oracle func(*subject, []modelCall) Verdict) {
+	for _, s := range subjects() {
+		rng := rand.New(rand.NewPCG(11, uint64(operations)))
+		counts, cores := map[Verdict]int{}, make([]int, 13)
+		for range n {
+			calls := collectionHistory(rng.IntN, s, operations)
+			r := s.check(calls, Budget{})
+			counts[r.Verdict]++
+			if r.Reason == ReasonVacuous {
+				continue
+			}
+			if want := oracle(s, calls); r.Verdict != want || s.alone > 0 {
+				t.Fatalf("%s: verdict %s, the oracle says %s; %d contradictions are none\n%+v\n%s", s.name, r.Verdict, want, s.alone, calls, r.Text)
+			}
+			if r.Verdict != Invalid {
+				continue
+			}
+			cores[len(r.Core)]++
+			var alone []modelCall
+			for _, id := range r.Core {
+				alone = append(alone, calls[id])
+			}
+			if !slices.Contains(r.Core, r.Op) || oracle(s, alone) != Invalid {
+				t.Fatalf("%s: the core is legal, or without its operation\n%+v\n%s", s.name, calls, r.Text)
+			}
+		}
+		t.Logf("%-14s %v, search decided %d objects, cores by size %v", s.name, counts, s.found[undecided], cores)
+		if counts[Valid] < n/10 || counts[Invalid] < n/10 {
+			t.Errorf("%s: the generator is lopsided: %v", s.name, counts)
+		}
+	}
+}
