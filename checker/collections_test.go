@@ -15,6 +15,7 @@ type subject struct {
 	verbs  []Verb
 	take   int // as in judged
 	check  func([]modelCall, Budget) Report
+	plain  func([]modelCall, Budget) Report // the same without a look at what it does
 	search func([]modelCall, Budget) Report // without the fast algorithm
 	found  map[answer]int                   // what fast said, of whole objects
 	alone  int                              // contradictions that the search did not confirm
@@ -34,7 +35,7 @@ func newSubject[S any](m *Model[S, Input, Output], take int, verbs ...Verb) *sub
 		}
 		return found, against
 	}
-	s.check = quick.Check
+	s.check, s.plain = quick.Check, m.Check
 	return s
 }
 
@@ -49,25 +50,39 @@ func subjects() []*subject {
 	}
 }
 
-// collectionHistory runs up to n operations on a collection, each value put in once, as clients see it, and
-// then, two times in three, tells a few lies. Times are few, so that many are tied.
+// collectionHistory runs up to n operations on a collection, each value put in once, as clients see it. In
+// some the store takes wrong values, or none, in some clients tell a few lies. Times are few, so that many are tied.
 func collectionHistory(d draw, s *subject, n int) []modelCall {
+	if s.verbs[1] == Take && d.one(2) {
+		return stays(d, n)
+	}
 	var calls []modelCall
 	var list []int64
-	width, pace, unknown := 1+d(9), int64(1+d(3)), d(2)
+	width, pace, unknown := 1+d(1+d(12)), int64(1+d(3)), d(3)
+	wrong := d(4) // 0: nobody, 3: the clients, else the store
 	values := rand.New(rand.NewPCG(uint64(d(1000)), 0)).Perm(n + 1)
 	for i := range 2 + d(n-1) {
 		in := Input{Do: s.verbs[d(len(s.verbs))], Value: int64(1 + values[i])}
 		if s.name == "membership" {
 			in.Value = int64(1 + d(2))
 		}
-		point := 10 + pace*int64(i)
+		if len(list) == 0 && !d.one(4) {
+			in.Do = s.verbs[0]
+		}
+		point := 12 + pace*int64(i)
 		c := modelCall{Session: int32(i), Input: in, Call: point - int64(d(width)), Return: point + int64(d(width)), Outcome: Ok}
-		out, after, _, _ := dumb(s.name, s.take, in, list, "")
+		take := s.take
+		if wrong%3 > 0 && d.one(2) {
+			take = d(3)
+		}
+		out, after, _, _ := dumb(s.name, take, in, list, "")
+		if wrong%3 > 0 && d.one(5) && in.Do != s.verbs[0] {
+			out, after = wrongly(d, out), list
+		}
 		switch acts := d(10); {
 		case acts == 0:
 			c.Outcome = Fail
-		case acts <= 2 && unknown > 0:
+		case acts <= 2 && unknown == 0:
 			if c.Outcome = Info; d.one(2) {
 				list = after
 			}
@@ -76,13 +91,49 @@ func collectionHistory(d draw, s *subject, n int) []modelCall {
 		}
 		calls = append(calls, c)
 	}
-	if d.one(3) {
-		return calls
-	}
-	for range 1 + d(3) {
+	for range (wrong / 3) * (1 + d(3)) {
 		misreport(d, calls)
 	}
 	return calls
+}
+
+// stays puts values in and takes each out at any time: most such histories have no order, for no simple reason.
+func stays(d draw, n int) (calls []modelCall) {
+	span, width, unknown := 2+d(3*n), 1+d(8), d.one(4)
+	interval := func() (int64, int64) { call := int64(d(span)); return call, call + int64(d(width)) }
+	for v := range 1 + d(n/2) {
+		in := modelCall{Input: Input{Do: Insert, Value: int64(1 + v)}, Outcome: Ok}
+		out := modelCall{Input: Input{Do: Take}, Output: Output{Found: true, Value: int64(1 + v)}, Outcome: Ok}
+		in.Call, in.Return = interval()
+		if out.Call, out.Return = interval(); out.Return < in.Call {
+			in.Call, in.Return, out.Call, out.Return = out.Call, out.Return, in.Call, in.Return
+		}
+		calls = append(calls, in)
+		switch d(12) {
+		case 0:
+			out.Output = Output{}
+		case 1:
+			if unknown {
+				out.Outcome = Info
+			}
+		case 2:
+			continue
+		}
+		calls = append(calls, out)
+	}
+	if unknown && d.one(2) {
+		calls[d(len(calls))].Outcome = Info
+	}
+	return calls
+}
+
+// wrongly is a reply that is not as it should be: nothing, or some of what is there.
+func wrongly(d draw, out Output) Output {
+	if len(out.Values) == 0 {
+		return Output{}
+	}
+	at := d(len(out.Values))
+	return Output{Values: slices.Delete(slices.Clone(out.Values), at, at+1)}
 }
 
 // misreport changes a reply, an interval or an outcome.

@@ -61,6 +61,8 @@ var models = append([]model{
 	searched(checker.StackModel(), elementVerbs),
 	searched(checker.PriorityQueueModel(), elementVerbs),
 	searched(checker.SetModel(), []checker.Verb{checker.Read, checker.Add, checker.Remove}),
+	searched(checker.ListModel(), []checker.Verb{checker.Append, checker.Read}),
+	searched(checker.MembershipModel(), []checker.Verb{checker.TryAdd, checker.TryRemove, checker.Contains}),
 	searched(checker.LockModel(), []checker.Verb{checker.Acquire, checker.Release}),
 	searched(checker.TextModel(), []checker.Verb{checker.Read, checker.Write, checker.Append}),
 	{name: transactions},
@@ -75,7 +77,7 @@ var (
 	formats       = []string{"saros", "jepsen", "porcupine"}
 )
 
-// searched is a model that is judged by search.
+// searched is a model that is judged by search, where it has nothing better.
 func searched[S any](m *checker.Model[S, checker.Input, checker.Output], verbs []checker.Verb) model {
 	return model{
 		name:  m.Name,
@@ -135,7 +137,8 @@ string behind it is saros, an I porcupine, anything else jepsen.
 
 Models: kv and register (read, write, cas; in a saros history also increment and delete),
 counter (add, read), queue, stack, priority-queue (enqueue or push or insert, dequeue or pop
-or take), set (add, remove, read), lock (acquire, release), text (put, append, get).
+or take), set (add, remove, read), list-append (append, read), membership (try-add, try-remove,
+contains, each with a reply of true or false), lock (acquire, release), text (put, append, get).
 Of a saros history also the session guarantees, staleness and timestamps that its replies claim (session/...,
 staleness/..., timestamps/...), key by key; where versions are positions in one log of all keys, as those of
 scenario kv are, also over all keys (log/...). transactions reads saros/transactions/v1 and asks for an --isolation.
