@@ -136,40 +136,25 @@ func (s *stay) tasks(list []int32) []int32 {
 	return list
 }
 
-// discipline decides whether a collection, of which no take was lost, gave back what was put in as it should.
-// against is illegal on its own; nil: the collection is legal.
-type discipline func(*collection) (against []int32)
+// discipline is the order in which a collection gives back what was put in.
+type discipline struct {
+	// judge decides a collection of which no take was lost. against is illegal on its own; nil: legal.
+	judge func(*collection) (against []int32)
+	// What somebody took, b, may prove that a value had to be gone by then, a: this is so if b is in the way of
+	// a, which it is if placed(b) < asks(a), and if since(b) is behind the return of a's insert.
+	placed, asks, since func(b *stay, place int32) int32
+}
 
-// decide is exact where no take was lost, or none can have taken anything. Otherwise it is a sandwich: the
-// values that nobody took, and the lost takes with them, can be taken out of a legal history; and one way to
-// give them to the lost takes that is legal is an order.
-func (d discipline) decide(tasks []request) (answer, []request) {
+func (d *discipline) decide(tasks []request) (answer, []request) {
 	c, against, applies := collect(tasks)
 	if !applies {
 		return undecided, nil
 	}
-	if against != nil {
-		return illegal, pick(tasks, against)
+	found := illegal
+	if against == nil {
+		found, against = d.settle(c)
 	}
-	doubt := false
-	if len(c.lost) > 0 {
-		all := len(c.stays)
-		kept := *c
-		kept.stays = slices.DeleteFunc(slices.Clone(c.stays), func(s stay) bool { return s.took == none })
-		doubt = len(kept.stays) < all
-		if against = d(&kept); against == nil && doubt && d(c) == nil {
-			return legal, nil
-		}
-	} else {
-		against = d(c)
-	}
-	switch {
-	case against != nil:
-		return illegal, pick(tasks, against)
-	case doubt:
-		return undecided, nil
-	}
-	return legal, nil
+	return found, pick(tasks, against)
 }
 
 // pick returns the tasks at places, by call.

@@ -19,12 +19,13 @@ func collectionRun(name string, verbs []Verb, n int, wrong bool) []modelCall {
 		c.Call = clock[i%10] + 1 + rng.Int64N(50)
 		c.Return = c.Call + 1 + rng.Int64N(400)
 		clock[i%10] = c.Return
-		points[i] = c.Call + rng.Int64N(c.Return-c.Call+1)
 		c.Input = Input{Do: verbs[rng.IntN(len(verbs))], Value: int64(i*7919%n + 1)}
 	}
+	slices.SortFunc(calls, func(a, b modelCall) int { return int(a.Call - b.Call) }) // as they were invoked
 	order := make([]int, n)
 	for i := range order {
 		order[i] = i
+		points[i] = calls[i].Call + rng.Int64N(calls[i].Return-calls[i].Call+1)
 	}
 	slices.SortFunc(order, func(a, b int) int { return int(points[a] - points[b]) })
 	var list []int64

@@ -35,8 +35,19 @@ func MembershipModel() *Model[bool, Input, Output] {
 	return m
 }
 
-// finds is the state in which the reply of t is right: the element is there, or not.
-func finds(t *request) bool { return t.out.Found == (t.in.Do != TryAdd) }
+// finds is the state that t finds, 1: the element is there; changes: it leaves the other.
+func finds(t *request) (state int, changes bool) {
+	if t.in.Do != Contains && (t.out == nil || t.out.Found) {
+		if t.in.Do == TryRemove {
+			state = 1
+		}
+		return state, true
+	}
+	if t.out.Found == (t.in.Do != TryAdd) {
+		state = 1
+	}
+	return state, false
+}
 
 // decideMembership looks at one element, in the order of returns: each operation in turn must take effect,
 // but no more than must. What finds the present state and leaves it may always go at once. Then only the
@@ -46,7 +57,7 @@ func finds(t *request) bool { return t.out.Found == (t.in.Do != TryAdd) }
 func decideMembership(tasks []request) (answer, []request) {
 	byReturn := make([]int32, len(tasks))
 	for i := range tasks {
-		if do := tasks[i].in.Do; tasks[i].out == nil || do != TryAdd && do != TryRemove && do != Contains {
+		if do := tasks[i].in.Do; do != TryAdd && do != TryRemove && do != Contains {
 			return undecided, nil
 		}
 		byReturn[i] = int32(i)
@@ -67,16 +78,14 @@ func decideMembership(tasks []request) (answer, []request) {
 		reads[there] = reads[there][:0]
 	}
 	for _, i := range byReturn {
+		if tasks[i].out == nil {
+			break
+		}
 		for ; called < len(tasks) && tasks[called].call <= tasks[i].ret; called++ {
-			t := &tasks[called]
-			state := 0
-			if finds(t) {
-				state = 1
-			}
-			if t.in.Do == Contains || !t.out.Found {
-				reads[state] = append(reads[state], int32(called))
-			} else {
+			if state, change := finds(&tasks[called]); change {
 				changes[state].push(turn[called])
+			} else {
+				reads[state] = append(reads[state], int32(called))
 			}
 		}
 		for read(); !done[i]; read() {
@@ -103,6 +112,7 @@ func sinceQuiet(tasks []request) []request {
 		}
 		until = max(until, t.ret)
 		switch {
+		case t.out == nil: // open for ever
 		case !t.out.Found:
 		case t.in.Do == TryAdd:
 			more, add = more+1, i

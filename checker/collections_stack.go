@@ -6,6 +6,13 @@ import (
 	"slices"
 )
 
+// lifo: what was put in before a and taken after it was put in proves that a was gone.
+//
+//saros:constant functions
+var lifo = discipline{judgeStack,
+	func(b *stay, _ int32) int32 { return b.in.ret }, func(a *stay, _ int32) int32 { return a.in.call },
+	func(b *stay, _ int32) int32 { return b.out.call }}
+
 // judgeStack takes values away that cannot matter until none is left. One whose push and pop can meet goes
 // at once. Of the others the intervals in which they are certainly inside form piles: sets that are
 // connected by overlap. Piles do not see each other. In a pile there must be a bottom, a value that can be

@@ -204,23 +204,23 @@ func ListModel() *Model[[]int64, Input, Output] {
 
 // QueueModel is a queue, empty at first: first in, first out.
 func QueueModel() *Model[[]int64, Input, Output] {
-	return elements("queue", judgeQueue, func(s []int64, v int64) int { return len(s) })
+	return elements("queue", &fifo, func(s []int64, v int64) int { return len(s) })
 }
 
 // StackModel is a stack, empty at first: last in, first out.
 func StackModel() *Model[[]int64, Input, Output] {
-	return elements("stack", judgeStack, func([]int64, int64) int { return 0 })
+	return elements("stack", &lifo, func([]int64, int64) int { return 0 })
 }
 
 // PriorityQueueModel gives the smallest first.
 func PriorityQueueModel() *Model[[]int64, Input, Output] {
-	return elements("priority-queue", judgePriorityQueue, func(s []int64, v int64) int { at, _ := slices.BinarySearch(s, v); return at })
+	return elements("priority-queue", &smallest, func(s []int64, v int64) int { at, _ := slices.BinarySearch(s, v); return at })
 }
 
 // elements is a model whose state is a list of which the first is taken; place says where one goes.
-func elements(name string, judge discipline, place func(s []int64, v int64) int) *Model[[]int64, Input, Output] {
+func elements(name string, order *discipline, place func(s []int64, v int64) int) *Model[[]int64, Input, Output] {
 	return &Model[[]int64, Input, Output]{
-		Name: name, Key: keyOfInput, Describe: describeCall, Equal: slices.Equal[[]int64], fast: judge.decide,
+		Name: name, Key: keyOfInput, Describe: describeCall, Equal: slices.Equal[[]int64], fast: order.decide,
 		Hash: func(s []int64) (h uint64) {
 			for _, v := range s {
 				h = hash(state{int64(h) ^ v, true})
