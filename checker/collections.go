@@ -140,9 +140,10 @@ func (s *stay) tasks(list []int32) []int32 {
 type discipline struct {
 	// judge decides a collection of which no take was lost. against is illegal on its own; nil: legal.
 	judge func(*collection) (against []int32)
-	// What somebody took, b, may prove that a value had to be gone by then, a: this is so if b is in the way of
-	// a, which it is if placed(b) < asks(a), and if since(b) is behind the return of a's insert.
-	placed, asks, since func(b *stay, place int32) int32
+	// When somebody took b, then a was gone by the return of that take, if placed(b) < asks(a) and the insert
+	// of a returned before since(b). place is that in stays.
+	placed, asks func(s *stay, place int32) int32
+	since        func(b *stay) int32
 }
 
 func (d *discipline) decide(tasks []request) (answer, []request) {

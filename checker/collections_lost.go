@@ -74,10 +74,10 @@ func (d *discipline) dues(c *collection) (list []owed) {
 			if d.placed(b, takers[0]) >= d.asks(a, i) {
 				break
 			}
-			prove(d.since(b, takers[0]), b.out.ret)
+			prove(d.since(b), b.out.ret)
 			takers = takers[1:]
 		}
-		if best, some := due.best(pile{int(a.in.ret/2) + 1, len(due.key)}); some {
+		if best, some := due.best(section{int(a.in.ret/2) + 1, len(due.key)}); some {
 			list = append(list, owed{-due.key[best], i})
 		}
 	}

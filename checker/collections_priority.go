@@ -3,9 +3,12 @@ package checker
 // smallest: what is larger than a and was taken after a was put in proves that a was gone.
 //
 //saros:constant functions
-var smallest = discipline{judgePriorityQueue,
-	func(_ *stay, place int32) int32 { return -place }, func(_ *stay, place int32) int32 { return -place },
-	func(b *stay, _ int32) int32 { return b.out.call }}
+var smallest = discipline{
+	judge:  judgePriorityQueue,
+	placed: func(_ *stay, place int32) int32 { return -place },
+	asks:   func(_ *stay, place int32) int32 { return -place },
+	since:  func(b *stay) int32 { return b.out.call },
+}
 
 // judgePriorityQueue decides a queue that gives the smallest value first, from the smallest value up. The
 // instants at which a smaller value is inside are closed to the take of a larger one, and each value adds the

@@ -8,9 +8,12 @@ import (
 // fifo: what was put in behind a and taken proves that a was gone.
 //
 //saros:constant functions
-var fifo = discipline{judgeQueue,
-	func(*stay, int32) int32 { return 0 }, func(*stay, int32) int32 { return 1 },
-	func(b *stay, _ int32) int32 { return b.in.call }}
+var fifo = discipline{
+	judge:  judgeQueue,
+	placed: func(*stay, int32) int32 { return 0 },
+	asks:   func(*stay, int32) int32 { return 1 },
+	since:  func(b *stay) int32 { return b.in.call },
+}
 
 // judgeQueue decides a queue by the absence of two patterns (Henzinger, Sezgin, Vafeiadis, CONCUR 2013):
 // a value put in behind another and taken before it, and a take that found nothing in a queue that was

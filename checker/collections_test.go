@@ -223,5 +223,8 @@ func collectionOracle(t *testing.T, n, operations int, oracle func(*subject, []m
 		if counts[Valid] < n/10 || counts[Invalid] < n/10 {
 			t.Errorf("%s: the generator is lopsided: %v", s.name, counts)
 		}
+		if s.found[undecided] > n/40 || s.verbs[1] != Take && s.found[undecided] > 0 {
+			t.Errorf("%s: %d of %d were left to the search", s.name, s.found[undecided], n)
+		}
 	}
 }

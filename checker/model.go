@@ -63,7 +63,9 @@ func (t task[I, O]) opened() task[I, O] {
 
 // Check judges calls, object after object in sorted order, as CheckLinearizable does.
 func (m *Model[S, I, O]) Check(calls []Call[I, O], b Budget) Report {
-	objects, completed := map[string][]task[I, O]{}, 0
+	objects, completed := map[string]*[]task[I, O]{}, 0
+	var object *[]task[I, O] // of the last call, whose key was
+	was := ""
 	for i := range calls {
 		c := &calls[i]
 		if c.Outcome > Info || c.Call < 0 || c.Call > maxTime || c.Outcome == Ok && (c.Return < c.Call || c.Return > maxTime) {
@@ -82,7 +84,13 @@ func (m *Model[S, I, O]) Check(calls []Call[I, O], b Budget) Report {
 		if m.Key != nil {
 			key = m.Key(c.Input)
 		}
-		objects[key] = append(objects[key], t)
+		if object == nil || key != was {
+			if object, was = objects[key], key; object == nil {
+				object = new([]task[I, O])
+				objects[key] = object
+			}
+		}
+		*object = append(*object, t)
 	}
 	if completed == 0 {
 		return unknown(ReasonVacuous, "", fmt.Sprintf("none of %d operations completed", len(calls)))
@@ -91,7 +99,7 @@ func (m *Model[S, I, O]) Check(calls []Call[I, O], b Budget) Report {
 	report, steps := Report{Verdict: Valid, Op: -1}, int64(0)
 	var s meter
 	for _, key := range slices.Sorted(maps.Keys(objects)) {
-		tasks := objects[key]
+		tasks := *objects[key]
 		slices.SortFunc(tasks, taskByCall)
 		s.start(limit)
 		found, evidence := m.decide(&s, tasks)
