@@ -55,7 +55,7 @@ func collect(tasks []request) (c *collection, against []int32, applies bool) {
 	spans := c.ranks(tasks)
 	type move struct {
 		value int64
-		take  bool
+		kind  uint8 // 0: put in; 1: taken
 		task  int32
 	}
 	moves := make([]move, 0, len(tasks))
@@ -63,22 +63,19 @@ func collect(tasks []request) (c *collection, against []int32, applies bool) {
 		t, at := &tasks[i], int32(i)
 		switch {
 		case t.in.Do == Insert:
-			moves = append(moves, move{t.in.Value, false, at})
+			moves = append(moves, move{t.in.Value, 0, at})
 		case t.in.Do != Take:
 			return nil, nil, false
 		case t.out == nil:
 			c.lost = append(c.lost, visit{spans[i], at})
 		case t.out.Found:
-			moves = append(moves, move{t.out.Value, true, at})
+			moves = append(moves, move{t.out.Value, 1, at})
 		default:
 			c.empties = append(c.empties, visit{spans[i], at})
 		}
 	}
 	slices.SortFunc(moves, func(a, b move) int {
-		if a.value == b.value && a.take != b.take {
-			return map[bool]int{true: 1, false: -1}[a.take]
-		}
-		return cmp.Or(cmp.Compare(a.value, b.value), cmp.Compare(a.task, b.task))
+		return cmp.Or(cmp.Compare(a.value, b.value), cmp.Compare(a.kind, b.kind), cmp.Compare(a.task, b.task))
 	})
 	c.stays = make([]stay, 0, len(moves))
 	for i, next := 0, 0; i < len(moves); i = next {
@@ -88,9 +85,9 @@ func collect(tasks []request) (c *collection, against []int32, applies bool) {
 		first, others := moves[i], moves[i+1:next]
 		s := stay{in: spans[first.task], out: span{c.last, c.last}, put: first.task, took: none}
 		switch {
-		case first.take: // and never put in
+		case first.kind == 1: // and never put in
 			return nil, []int32{first.task}, true
-		case len(others) > 0 && !others[0].take:
+		case len(others) > 0 && others[0].kind == 0:
 			return nil, nil, false
 		case len(others) > 1:
 			return nil, []int32{first.task, others[0].task, others[1].task}, true

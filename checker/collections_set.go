@@ -9,7 +9,7 @@ import (
 // a try-add and a try-remove whether they changed the set, contains whether it is there (Found). Elements do
 // not see each other: each is an object.
 func MembershipModel() *Model[bool, Input, Output] {
-	m := &Model[bool, Input, Output]{
+	return &Model[bool, Input, Output]{
 		Name: "membership", Describe: describeCall, fast: decideMembership,
 		Key: func(in Input) string {
 			if in.Key == "" {
@@ -32,7 +32,6 @@ func MembershipModel() *Model[bool, Input, Output] {
 			return there, false
 		},
 	}
-	return m
 }
 
 // finds is the state that t finds, 1: the element is there; changes: it leaves the other.
