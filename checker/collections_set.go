@@ -50,9 +50,9 @@ func finds(t *request) (state int, changes bool) {
 
 // decideMembership looks at one element, in the order of returns: each operation in turn must take effect,
 // but no more than must. What finds the present state and leaves it may always go at once. Then only the
-// operation in turn can need a change, by the operation of the other kind that returns first: it takes no
-// more than another would. (Two states make this greedy exact; Lee, Mathur, OOPSLA 2025, for sets.) Changes
-// of unknown outcome are left to the search.
+// operation in turn can need a change, by the operation of the other kind that returns first: one that must
+// go later may stand wherever this one could. (Two states make this greedy exact; Lee, Mathur, OOPSLA 2025,
+// for sets.) Changes of unknown outcome never return: they are the last resort.
 func decideMembership(tasks []request) (answer, []request) {
 	byReturn := make([]int32, len(tasks))
 	for i := range tasks {
