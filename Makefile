@@ -55,7 +55,7 @@ determinism: ## same seeds, same hashes on amd64, amd64 -race, 386, arm64, wasm:
 determinism-quick: ## the same with 25 seeds and without qemu and node; 20 s, 1 min with a cold build cache
 	SEEDS=25 SEEDS_KV5=5 SAROS_DETERMINISM_SKIP="arm64 wasm" scripts/determinism.sh
 
-oracle: ## the fast checkers against dumb twins, SAROS_ORACLE=1000000 random histories each; 2 min
+oracle: ## the fast checkers against dumb twins, SAROS_ORACLE=1000000 random histories each; 10 min
 	SAROS_ORACLE=$${SAROS_ORACLE:-1000000} $(GO) test ./checker -run Oracle -v -timeout 2h
 
 fuzz: ## every fuzz target in turn, FUZZTIME=10s each
