@@ -106,7 +106,7 @@ func (m *Model[S, I, O]) Check(calls []Call[I, O], b Budget) Report {
 		steps += s.steps
 		if found == illegal {
 			s.start(limit)
-			report = m.explain(&s, key, evidence)
+			report = m.explain(&s, key, evidence, m.closed(tasks, evidence))
 			steps += s.steps
 			break
 		}
@@ -230,9 +230,38 @@ func (m *Model[S, I, O]) asOf(tasks []task[I, O], last task[I, O]) (then []task[
 	return then
 }
 
-// explain takes away what a legal history could spare: reads, and elements whole.
-func (m *Model[S, I, O]) explain(s *meter, key string, tasks []task[I, O]) Report {
-	op, then := m.firstUnexplained(s, tasks)
+// lastReply returns the one of tasks that returned last.
+func (m *Model[S, I, O]) lastReply(tasks []task[I, O]) (last task[I, O]) {
+	last.ret = none
+	for _, t := range tasks {
+		if t.out != nil && (last.ret == none || taskByReturn(t, last) > 0) {
+			last = t
+		}
+	}
+	return last
+}
+
+// closed reports whether evidence holds all of tasks that are of unknown outcome and called in time to matter.
+func (m *Model[S, I, O]) closed(tasks, evidence []task[I, O]) bool {
+	open := func(list []task[I, O], until int64) (n int) {
+		for i := range list {
+			if list[i].out == nil && list[i].call <= until {
+				n++
+			}
+		}
+		return n
+	}
+	until := m.lastReply(evidence).ret
+	return open(tasks, until) == open(evidence, until)
+}
+
+// explain takes away what a legal history could spare: reads, elements whole, and, if the evidence is closed
+// (else what is unknown might stand in for it), what returned later.
+func (m *Model[S, I, O]) explain(s *meter, key string, evidence []task[I, O], closed bool) Report {
+	op, then := m.lastReply(evidence), evidence
+	if closed {
+		op, then = m.firstUnexplained(s, evidence)
+	}
 	gone := make([]bool, len(then))
 	left := func() (list []task[I, O]) {
 		for i, t := range then {
