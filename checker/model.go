@@ -3,7 +3,6 @@ package checker
 import (
 	"cmp"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
@@ -63,18 +62,56 @@ func (t task[I, O]) opened() task[I, O] {
 
 // Check judges calls, object after object in sorted order, as CheckLinearizable does.
 func (m *Model[S, I, O]) Check(calls []Call[I, O], b Budget) Report {
-	objects, completed := map[string]*[]task[I, O]{}, 0
-	var object *[]task[I, O] // of the last call, whose key was
-	was := ""
+	completed := 0
 	for i := range calls {
 		c := &calls[i]
 		if c.Outcome > Info || c.Call < 0 || c.Call > maxTime || c.Outcome == Ok && (c.Return < c.Call || c.Return > maxTime) {
 			return unknown(ReasonNotApplicable, "", fmt.Sprintf("malformed history: call %d is %s in [%d, %d]", i, c.Outcome, c.Call, c.Return))
 		}
-		t := task[I, O]{id: i, session: c.Session, in: &c.Input, out: &c.Output, call: c.Call, ret: c.Return}
 		if c.Outcome == Ok {
 			completed++
-		} else {
+		}
+	}
+	if completed == 0 {
+		return unknown(ReasonVacuous, "", fmt.Sprintf("none of %d operations completed", len(calls)))
+	}
+	limit := cmp.Or(b.Steps, DefaultSteps)
+	report, steps := Report{Verdict: Valid, Op: -1}, int64(0)
+	var s meter
+	for _, o := range m.objects(calls) {
+		slices.SortFunc(o.tasks, taskByCall)
+		s.start(limit)
+		found, evidence := m.decide(&s, o.tasks)
+		steps += s.steps
+		if found == illegal {
+			s.start(limit)
+			report = m.explain(&s, o.key, evidence, m.closed(o.tasks, evidence))
+			steps += s.steps
+			break
+		}
+		if found == undecided && report.Verdict == Valid {
+			report = unknown(ReasonBudget, o.key, fmt.Sprintf("key %+q: %d operations not decided in %d steps", o.key, len(o.tasks), limit))
+		}
+	}
+	report.Steps = steps
+	return report
+}
+
+// object is what its key names, and the tasks that can matter to it.
+type object[I, O any] struct {
+	key   string
+	count int
+	tasks []task[I, O]
+}
+
+// objects sorts out calls by object, sorted by key.
+func (m *Model[S, I, O]) objects(calls []Call[I, O]) (list []object[I, O]) {
+	numbers := map[string]int32{} // of keys, in list
+	all, number := make([]task[I, O], 0, len(calls)), make([]int32, 0, len(calls))
+	for i := range calls {
+		c := &calls[i]
+		t := task[I, O]{id: i, session: c.Session, in: &c.Input, out: &c.Output, call: c.Call, ret: c.Return}
+		if c.Outcome != Ok {
 			t = t.opened()
 		}
 		if c.Outcome == Fail || t.out == nil && m.reads(t) {
@@ -84,38 +121,25 @@ func (m *Model[S, I, O]) Check(calls []Call[I, O], b Budget) Report {
 		if m.Key != nil {
 			key = m.Key(c.Input)
 		}
-		if object == nil || key != was {
-			if object, was = objects[key], key; object == nil {
-				object = new([]task[I, O])
-				objects[key] = object
-			}
+		n, known := numbers[key]
+		if !known {
+			n = int32(len(list))
+			numbers[key] = n
+			list = append(list, object[I, O]{key: key})
 		}
-		*object = append(*object, t)
+		all, number = append(all, t), append(number, n)
+		list[n].count++
 	}
-	if completed == 0 {
-		return unknown(ReasonVacuous, "", fmt.Sprintf("none of %d operations completed", len(calls)))
+	room := make([]task[I, O], len(all))
+	for n := range list {
+		o := &list[n]
+		o.tasks, room = room[:0:o.count], room[o.count:]
 	}
-	limit := cmp.Or(b.Steps, DefaultSteps)
-	report, steps := Report{Verdict: Valid, Op: -1}, int64(0)
-	var s meter
-	for _, key := range slices.Sorted(maps.Keys(objects)) {
-		tasks := *objects[key]
-		slices.SortFunc(tasks, taskByCall)
-		s.start(limit)
-		found, evidence := m.decide(&s, tasks)
-		steps += s.steps
-		if found == illegal {
-			s.start(limit)
-			report = m.explain(&s, key, evidence, m.closed(tasks, evidence))
-			steps += s.steps
-			break
-		}
-		if found == undecided && report.Verdict == Valid {
-			report = unknown(ReasonBudget, key, fmt.Sprintf("key %+q: %d operations not decided in %d steps", key, len(tasks), limit))
-		}
+	for i, n := range number {
+		list[n].tasks = append(list[n].tasks, all[i])
 	}
-	report.Steps = steps
-	return report
+	slices.SortFunc(list, func(a, b object[I, O]) int { return cmp.Compare(a.key, b.key) })
+	return list
 }
 
 func (m *Model[S, I, O]) reads(t task[I, O]) bool { return m.Read != nil && m.Read(*t.in, t.out) }
