@@ -34,8 +34,8 @@ func MembershipModel() *Model[bool, Input, Output] {
 	}
 }
 
-// finds is the state that t finds, 1: the element is there; changes: it leaves the other.
-func finds(t *request) (state int, changes bool) {
+// stateFound is the state that t finds, 1: the element is there; changes: it leaves the other.
+func stateFound(t *request) (state int, changes bool) {
 	if t.in.Do != Contains && (t.out == nil || t.out.Found) {
 		if t.in.Do == TryRemove {
 			state = 1
@@ -81,7 +81,7 @@ func decideMembership(tasks []request) (answer, []request) {
 			break
 		}
 		for ; called < len(tasks) && tasks[called].call <= tasks[i].ret; called++ {
-			if state, change := finds(&tasks[called]); change {
+			if state, change := stateFound(&tasks[called]); change {
 				changes[state].push(turn[called])
 			} else {
 				reads[state] = append(reads[state], int32(called))
