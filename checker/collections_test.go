@@ -189,7 +189,7 @@ func TestOracleCollections(t *testing.T) {
 
 // The fast algorithms against Porcupine, up to 12 operations.
 func TestOracleCollectionsSearch(t *testing.T) {
-	collectionOracle(t, oracleHistories(t, 2000), 12, func(s *subject, calls []modelCall) Verdict {
+	collectionOracle(t, oracleHistories(t, 1000), 12, func(s *subject, calls []modelCall) Verdict {
 		return s.search(calls, Budget{}).Verdict
 	})
 }
