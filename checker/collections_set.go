@@ -89,13 +89,27 @@ func decideMembership(tasks []request) (answer, []request) {
 		}
 		for read(); !done[i]; read() {
 			if len(changes[there]) == 0 {
-				return illegal, sinceQuiet(tasks[:called])
+				return illegal, sinceQuiet(standing(tasks[:called], tasks[i]))
 			}
 			done[byReturn[changes[there].pop()]] = true
 			there = 1 - there
 		}
 	}
 	return legal, nil
+}
+
+// standing is tasks as they stood when last returned: what had not returned is open, if it is a change.
+func standing(tasks []request, last request) (then []request) {
+	for _, t := range tasks {
+		if taskByReturn(t, last) > 0 {
+			if _, change := stateFound(&t); !change {
+				continue
+			}
+			t = t.opened()
+		}
+		then = append(then, t)
+	}
+	return then
 }
 
 // sinceQuiet returns those of tasks, sorted by call, behind the last instant at which no operation was open,

@@ -276,7 +276,7 @@ func (m *Model[S, I, O]) closed(tasks, evidence []task[I, O]) bool {
 		return n
 	}
 	until := m.lastReply(evidence).ret
-	return open(tasks, until) == open(evidence, until)
+	return open(tasks, until) <= open(evidence, until)
 }
 
 // explain takes away what a legal history could spare: reads, elements whole, and, if the evidence is closed
