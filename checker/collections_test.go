@@ -258,3 +258,19 @@ func TestCollectionsLarge(t *testing.T) {
 		}
 	}
 }
+
+// A try-add finds its element there before anybody can have added it. What returned later is no part of that:
+// an add of unknown outcome might explain it.
+func TestMembershipCore(t *testing.T) {
+	member := func(do Verb, found bool, o Outcome, call, ret int64) modelCall {
+		return modelCall{Input: Input{Do: do, Value: 2}, Output: Output{Found: found}, Outcome: o, Call: call, Return: ret}
+	}
+	r := MembershipModel().Check([]modelCall{
+		member(TryAdd, false, Ok, 4, 15),
+		member(TryRemove, true, Ok, 12, 21),
+		member(TryAdd, false, Info, 17, 28),
+	}, Budget{})
+	if r.Verdict != Invalid || r.Op != 0 || !slices.Equal(r.Core, []int{0, 1}) { // 1 was open by then
+		t.Errorf("%s, core %v\n%s", r.Verdict, r.Core, r.Text)
+	}
+}
