@@ -34,6 +34,10 @@
 // and never Valid. The same operations give the same report, byte for byte, in whatever order they
 // stand in the slice. A malformed history is an input error (Validate, ReadHistory), not a verdict.
 //
+// A Model is judged by Porcupine, unless its values are its own order: queues, stacks, priority queues, sets
+// and lists into which no value is put twice are decided in O(n log n) (collections.go), and only what is
+// left to doubt is searched for. What they find illegal goes the same way, by evidence that is confirmed.
+//
 // Weaker models (Checks: sessions, staleness, timestamps), locks (CheckLocks) and retried requests
 // (CheckExactlyOnce) are judged from what replies claim, by sweeps; Invalid then says that the claims
 // contradict each other.

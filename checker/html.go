@@ -51,7 +51,7 @@ func (m *Model[S, I, O]) WriteHTML(w io.Writer, calls []Call[I, O], r Report, no
 	var input []porcupine.Operation
 	for _, id := range r.Core {
 		c := &calls[id]
-		t := task[I, O]{id, c.Session, &c.Input, &c.Output, c.Call, c.Return}
+		t := task[I, O]{id: id, session: c.Session, in: &c.Input, out: &c.Output, call: c.Call, ret: c.Return}
 		if c.Outcome != Ok {
 			t = t.opened()
 		}

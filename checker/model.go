@@ -3,7 +3,6 @@ package checker
 import (
 	"cmp"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
@@ -40,6 +39,10 @@ type Model[S, I, O any] struct {
 	// a violation depends on it. nil: no such promise.
 	Element  func(in I, out *O) (element int64, about bool)
 	Describe func(in I, out *O) string
+
+	// fast is nil, or decides an object, whose tasks are sorted by call, without search where its assumptions
+	// hold; undecided: they do not. Where illegal it returns some tasks that are illegal on their own.
+	fast func(tasks []task[I, O]) (found answer, against []task[I, O])
 }
 
 // task is a call as the search knows it: one of unknown outcome has no reply and never returns.
@@ -49,6 +52,7 @@ type task[I, O any] struct {
 	in        *I
 	out       *O
 	call, ret int64
+	excerpt   bool // of the reply out holds only what matters to a contradiction
 }
 
 func (t task[I, O]) opened() task[I, O] {
@@ -58,16 +62,56 @@ func (t task[I, O]) opened() task[I, O] {
 
 // Check judges calls, object after object in sorted order, as CheckLinearizable does.
 func (m *Model[S, I, O]) Check(calls []Call[I, O], b Budget) Report {
-	objects, completed := map[string][]task[I, O]{}, 0
+	completed := 0
 	for i := range calls {
 		c := &calls[i]
 		if c.Outcome > Info || c.Call < 0 || c.Call > maxTime || c.Outcome == Ok && (c.Return < c.Call || c.Return > maxTime) {
 			return unknown(ReasonNotApplicable, "", fmt.Sprintf("malformed history: call %d is %s in [%d, %d]", i, c.Outcome, c.Call, c.Return))
 		}
-		t := task[I, O]{i, c.Session, &c.Input, &c.Output, c.Call, c.Return}
 		if c.Outcome == Ok {
 			completed++
-		} else {
+		}
+	}
+	if completed == 0 {
+		return unknown(ReasonVacuous, "", fmt.Sprintf("none of %d operations completed", len(calls)))
+	}
+	limit := cmp.Or(b.Steps, DefaultSteps)
+	report, steps := Report{Verdict: Valid, Op: -1}, int64(0)
+	var s meter
+	for _, o := range m.objects(calls) {
+		slices.SortFunc(o.tasks, taskByCall)
+		s.start(limit)
+		found, evidence := m.decide(&s, o.tasks)
+		steps += s.steps
+		if found == illegal {
+			s.start(limit)
+			report = m.explain(&s, o.key, evidence, m.closed(o.tasks, evidence))
+			steps += s.steps
+			break
+		}
+		if found == undecided && report.Verdict == Valid {
+			report = unknown(ReasonBudget, o.key, fmt.Sprintf("key %+q: %d operations not decided in %d steps", o.key, len(o.tasks), limit))
+		}
+	}
+	report.Steps = steps
+	return report
+}
+
+// object is what its key names, and the tasks that can matter to it.
+type object[I, O any] struct {
+	key   string
+	count int
+	tasks []task[I, O]
+}
+
+// objects sorts out calls by object, sorted by key.
+func (m *Model[S, I, O]) objects(calls []Call[I, O]) (list []object[I, O]) {
+	numbers := map[string]int32{} // of keys, in list
+	all, number := make([]task[I, O], 0, len(calls)), make([]int32, 0, len(calls))
+	for i := range calls {
+		c := &calls[i]
+		t := task[I, O]{id: i, session: c.Session, in: &c.Input, out: &c.Output, call: c.Call, ret: c.Return}
+		if c.Outcome != Ok {
 			t = t.opened()
 		}
 		if c.Outcome == Fail || t.out == nil && m.reads(t) {
@@ -77,38 +121,65 @@ func (m *Model[S, I, O]) Check(calls []Call[I, O], b Budget) Report {
 		if m.Key != nil {
 			key = m.Key(c.Input)
 		}
-		objects[key] = append(objects[key], t)
-	}
-	if completed == 0 {
-		return unknown(ReasonVacuous, "", fmt.Sprintf("none of %d operations completed", len(calls)))
-	}
-	limit := cmp.Or(b.Steps, DefaultSteps)
-	report, steps := Report{Verdict: Valid, Op: -1}, int64(0)
-	var s meter
-	for _, key := range slices.Sorted(maps.Keys(objects)) {
-		tasks := objects[key]
-		slices.SortFunc(tasks, taskByCall)
-		s.start(limit)
-		found := m.judge(&s, tasks)
-		steps += s.steps
-		if found == illegal {
-			s.start(limit)
-			report = m.explain(&s, key, tasks)
-			steps += s.steps
-			break
+		n, known := numbers[key]
+		if !known {
+			n = int32(len(list))
+			numbers[key] = n
+			list = append(list, object[I, O]{key: key})
 		}
-		if found == undecided && report.Verdict == Valid {
-			report = unknown(ReasonBudget, key, fmt.Sprintf("key %+q: %d operations not decided in %d steps", key, len(tasks), limit))
-		}
+		all, number = append(all, t), append(number, n)
+		list[n].count++
 	}
-	report.Steps = steps
-	return report
+	room := make([]task[I, O], len(all))
+	for n := range list {
+		o := &list[n]
+		o.tasks, room = room[:0:o.count], room[o.count:]
+	}
+	for i, n := range number {
+		list[n].tasks = append(list[n].tasks, all[i])
+	}
+	slices.SortFunc(list, func(a, b object[I, O]) int { return cmp.Compare(a.key, b.key) })
+	return list
 }
 
 func (m *Model[S, I, O]) reads(t task[I, O]) bool { return m.Read != nil && m.Read(*t.in, t.out) }
 
 func taskByCall[I, O any](a, b task[I, O]) int {
 	return cmp.Or(cmp.Compare(a.call, b.call), cmp.Compare(a.ret, b.ret), cmp.Compare(a.session, b.session), cmp.Compare(a.id, b.id))
+}
+
+// decide judges tasks without search where that is possible; what is illegal then is confirmed by search.
+// evidence is illegal: all of them, or a few.
+func (m *Model[S, I, O]) decide(s *meter, tasks []task[I, O]) (found answer, evidence []task[I, O]) {
+	if m.fast != nil {
+		switch found, evidence = m.fast(tasks); found {
+		case legal:
+			return legal, nil
+		case illegal:
+			if evidence = m.shrink(evidence); m.judge(s, evidence) == illegal {
+				return illegal, evidence
+			}
+		}
+	}
+	return m.judge(s, tasks), tasks
+}
+
+// shrink takes away what a legal history could spare as long as fast knows that the rest is illegal.
+func (m *Model[S, I, O]) shrink(tasks []task[I, O]) []task[I, O] {
+	for took := true; took; {
+		gone := make([]bool, len(tasks))
+		left := func() (list []task[I, O]) {
+			for i := range tasks {
+				if !gone[i] {
+					list = append(list, tasks[i])
+				}
+			}
+			return list
+		}
+		took = sweep(m.spare(tasks, gone, none), gone, func() bool { found, _ := m.fast(left()); return found == illegal })
+		tasks = left()
+	}
+	return tasks
 }
 
 func (m *Model[S, I, O]) judge(s *meter, tasks []task[I, O]) answer {
@@ -183,9 +254,38 @@ func (m *Model[S, I, O]) asOf(tasks []task[I, O], last task[I, O]) (then []task[
 	return then
 }
 
-// explain takes away what a legal history could spare: reads, and elements whole.
-func (m *Model[S, I, O]) explain(s *meter, key string, tasks []task[I, O]) Report {
-	op, then := m.firstUnexplained(s, tasks)
+// lastReply returns the one of tasks that returned last.
+func (m *Model[S, I, O]) lastReply(tasks []task[I, O]) (last task[I, O]) {
+	last.ret = none
+	for _, t := range tasks {
+		if t.out != nil && (last.ret == none || taskByReturn(t, last) > 0) {
+			last = t
+		}
+	}
+	return last
+}
+
+// closed reports whether evidence holds all of tasks that are of unknown outcome and called in time to matter.
+func (m *Model[S, I, O]) closed(tasks, evidence []task[I, O]) bool {
+	open := func(list []task[I, O], until int64) (n int) {
+		for i := range list {
+			if list[i].out == nil && list[i].call <= until {
+				n++
+			}
+		}
+		return n
+	}
+	until := m.lastReply(evidence).ret
+	return open(tasks, until) <= open(evidence, until)
+}
+
+// explain takes away what a legal history could spare: reads, elements whole, and, if the evidence is closed
+// (else what is unknown might stand in for it), what returned later.
+func (m *Model[S, I, O]) explain(s *meter, key string, evidence []task[I, O], closed bool) Report {
+	op, then := m.lastReply(evidence), evidence
+	if closed {
+		op, then = m.firstUnexplained(s, evidence)
+	}
 	gone := make([]bool, len(then))
 	left := func() (list []task[I, O]) {
 		for i, t := range then {
@@ -250,7 +350,11 @@ func (m *Model[S, I, O]) text(key string, op task[I, O], core []task[I, O]) stri
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "key %+q: no order of the operations explains operation %d\n", key, op.id)
-	fmt.Fprintf(&b, "\ncore: %d operations that contradict each other, whatever the others did\n\n", len(core))
+	fmt.Fprintf(&b, "\ncore: %d operations that contradict each other, whatever the others did\n", len(core))
+	if slices.ContainsFunc(core, func(t task[I, O]) bool { return t.excerpt }) {
+		b.WriteString("(of the replies only what contradicts)\n")
+	}
+	b.WriteByte('\n')
 	if hidden := len(rows) - maxLanes; hidden > 0 {
 		fmt.Fprintf(&b, "  (%d earlier operations not shown)\n", hidden)
 		rows = rows[hidden:]

@@ -23,6 +23,8 @@ var judged = []struct {
 	{"stack", StackModel().Check, []Verb{Insert, Take}, 1},
 	{"priority-queue", PriorityQueueModel().Check, []Verb{Insert, Take}, 2},
 	{"set", SetModel().Check, []Verb{Add, Remove, Read}, 0},
+	{"list-append", ListModel().Check, []Verb{Append, Read}, 0},
+	{"membership", MembershipModel().Check, []Verb{TryAdd, TryRemove, Contains}, 0},
 	{"counter", CounterModel().Check, []Verb{Add, Read}, 0},
 	{"lock", LockModel().Check, []Verb{Acquire, Release}, 0},
 	{"register", RegisterModel().Check, []Verb{Write, Read, Swap}, 0},
@@ -40,8 +42,16 @@ func dumb(name string, take int, in Input, list []int64, text string) (out Outpu
 		at := []int{0, len(list) - 1, slices.Index(list, slices.Min(list))}[take]
 		out.Found, out.Value = true, list[at]
 		after = slices.Delete(after, at, at+1)
-	case name == "set" && in.Do == Read:
+	case (name == "set" || name == "list-append") && in.Do == Read:
 		out.Values = after
+	case name == "list-append":
+		after = append(after, in.Value)
+	case name == "membership":
+		out.Found = slices.Contains(list, in.Value) == (in.Do != TryAdd)
+		after = slices.DeleteFunc(after, func(v int64) bool { return v == in.Value && in.Do != Contains })
+		if in.Do == TryAdd {
+			after = append(after, in.Value)
+		}
 	case name == "set":
 		after = slices.DeleteFunc(after, func(v int64) bool { return v == in.Value })
 		if in.Do == Add {
@@ -164,7 +174,7 @@ func modelHistory(d draw, name string, take int, verbs []Verb, n int) []modelCal
 				c.Outcome = Ok
 			} else if c.Input.Do == Read || c.Input.Do == Take {
 				switch name {
-				case "set":
+				case "set", "list-append":
 					c.Output = Output{Values: []int64{other.Input.Value}}
 				case "text":
 					c.Output = Output{Text: other.Input.Text}
@@ -226,7 +236,8 @@ func TestOracleModel(t *testing.T) {
 
 // With no steps to spend nothing is decided.
 func TestModelBudget(t *testing.T) {
-	calls := []modelCall{{Input: Input{Do: Insert, Value: 1}, Outcome: Ok, Return: 1},
+	insert := modelCall{Input: Input{Do: Insert, Value: 1}, Outcome: Ok, Return: 1}
+	calls := []modelCall{insert, insert, // twice the same value: nothing but the search decides
 		{Input: Input{Do: Take}, Output: Output{Found: true, Value: 2}, Outcome: Ok, Call: 2, Return: 3}}
 	if r := QueueModel().Check(calls, Budget{Steps: 1}); r.Verdict != Unknown || r.Reason != ReasonBudget {
 		t.Errorf("%s %s", r.Verdict, r.Reason)

@@ -9,20 +9,24 @@ import (
 type Verb uint8
 
 const (
-	Read    Verb = iota
-	Write        // sets Value, or Text
-	Swap         // compare and swap: Old to Value
-	Append       // adds Text at the end
-	Add          // of a counter: adds Value; of a set: Value is in it
-	Remove       // of a set: Value is not in it
-	Insert       // of a queue, stack, priority queue: puts Value in
-	Take         // takes one out; nothing where it is empty
-	Acquire      // of a lock, that was free
-	Release      // of a lock, that was held
+	Read      Verb = iota
+	Write          // sets Value, or Text
+	Swap           // compare and swap: Old to Value
+	Append         // adds Text, or Value, at the end
+	Add            // of a counter: adds Value; of a set: Value is in it
+	Remove         // of a set: Value is not in it
+	Insert         // of a queue, stack, priority queue: puts Value in
+	Take           // takes one out; nothing where it is empty
+	Acquire        // of a lock, that was free
+	Release        // of a lock, that was held
+	TryAdd         // of a membership: Value is in it; Found: it was not before
+	TryRemove      // of a membership: Value is not in it; Found: it was before
+	Contains       // of a membership: Found: Value is in it
 )
 
 //saros:constant names
-var verbNames = [...]string{"read", "write", "cas", "append", "add", "remove", "insert", "take", "acquire", "release"}
+var verbNames = [...]string{"read", "write", "cas", "append", "add", "remove", "insert", "take", "acquire", "release",
+	"try-add", "try-remove", "contains"}
 
 func (v Verb) String() string { return nameOf(verbNames[:], uint8(v), "verb") }
 
@@ -34,11 +38,11 @@ type Input struct {
 	Text       string
 }
 
-// Output is the reply. Found: there was a value to read or take, the swap took place.
+// Output is the reply. Found: there was a value to read or take, the swap took place, or as the verb says.
 type Output struct {
 	Found  bool
 	Value  int64
-	Values []int64 // of a set, sorted
+	Values []int64 // of a set, sorted; of a list
 	Text   string
 }
 
@@ -48,14 +52,16 @@ func describeCall(in Input, out *Output) string {
 	case Swap:
 		ask = fmt.Sprintf("cas %d to %d", in.Old, in.Value)
 	case Append:
-		ask = fmt.Sprintf("append %q", in.Text)
+		if ask = fmt.Sprintf("append %q", in.Text); in.Text == "" {
+			ask = fmt.Sprintf("append %d", in.Value)
+		}
 	case Write:
 		if in.Text != "" {
 			ask = fmt.Sprintf("write %q", in.Text)
 			break
 		}
 		ask = fmt.Sprintf("write %d", in.Value)
-	case Add, Remove, Insert:
+	case Add, Remove, Insert, TryAdd, TryRemove, Contains:
 		ask = fmt.Sprintf("%s %d", in.Do, in.Value)
 	}
 	switch {
@@ -63,6 +69,8 @@ func describeCall(in Input, out *Output) string {
 		return ask + " -> info"
 	case in.Do == Swap && !out.Found:
 		return ask + " -> refused"
+	case in.Do >= TryAdd:
+		return fmt.Sprintf("%s -> %t", ask, out.Found)
 	case in.Do != Read && in.Do != Take:
 		return ask + " -> ok"
 	case out.Values != nil:
@@ -161,8 +169,8 @@ func LockModel() *Model[bool, Input, Output] {
 
 // SetModel is a set, empty at first; a read sees all of it.
 func SetModel() *Model[[]int64, Input, Output] {
-	m := elements("set", nil)
-	m.Element, m.Read = nil, readOnly
+	m := elements("set", nil, nil)
+	m.Element, m.Read, m.fast = nil, readOnly, decideSet
 	m.Step = func(s []int64, in Input, out *Output) ([]int64, bool) {
 		at, has := slices.BinarySearch(s, in.Value)
 		switch {
@@ -178,25 +186,41 @@ func SetModel() *Model[[]int64, Input, Output] {
 	return m
 }
 
+// ListModel is a list, empty at first; a read sees all of it.
+func ListModel() *Model[[]int64, Input, Output] {
+	m := elements("list-append", nil, nil)
+	m.Element, m.Read, m.fast = nil, readOnly, decideList
+	m.Step = func(s []int64, in Input, out *Output) ([]int64, bool) {
+		switch in.Do {
+		case Read:
+			return s, out == nil || slices.Equal(s, out.Values)
+		case Append:
+			return append(slices.Clip(s), in.Value), true
+		}
+		return s, false
+	}
+	return m
+}
+
 // QueueModel is a queue, empty at first: first in, first out.
 func QueueModel() *Model[[]int64, Input, Output] {
-	return elements("queue", func(s []int64, v int64) int { return len(s) })
+	return elements("queue", &fifo, func(s []int64, v int64) int { return len(s) })
 }
 
 // StackModel is a stack, empty at first: last in, first out.
 func StackModel() *Model[[]int64, Input, Output] {
-	return elements("stack", func([]int64, int64) int { return 0 })
+	return elements("stack", &lifo, func([]int64, int64) int { return 0 })
 }
 
 // PriorityQueueModel gives the smallest first.
 func PriorityQueueModel() *Model[[]int64, Input, Output] {
-	return elements("priority-queue", func(s []int64, v int64) int { at, _ := slices.BinarySearch(s, v); return at })
+	return elements("priority-queue", &smallest, func(s []int64, v int64) int { at, _ := slices.BinarySearch(s, v); return at })
 }
 
 // elements is a model whose state is a list of which the first is taken; place says where one goes.
-func elements(name string, place func(s []int64, v int64) int) *Model[[]int64, Input, Output] {
+func elements(name string, order *discipline, place func(s []int64, v int64) int) *Model[[]int64, Input, Output] {
 	return &Model[[]int64, Input, Output]{
-		Name: name, Key: keyOfInput, Describe: describeCall, Equal: slices.Equal[[]int64],
+		Name: name, Key: keyOfInput, Describe: describeCall, Equal: slices.Equal[[]int64], fast: order.decide,
 		Hash: func(s []int64) (h uint64) {
 			for _, v := range s {
 				h = hash(state{int64(h) ^ v, true})

@@ -8,7 +8,7 @@
 // A process is a session. :ok, :fail and :info are outcomes as in package checker. Processes that are no
 // number (:nemesis) are left out. Where there is no :time the position in the file is the time, so that
 // none are equal. A key is given by :key, or by values that are pairs [key value], as Jepsen's
-// independent does. Values are integers, or words: strings and keywords, which are numbered from
+// independent does. What :contains, :try-add and :try-remove reply is true or false. Values are integers, or words: strings and keywords, which are numbered from
 // FirstWord on, above any integer that is read.
 //
 // A compare and swap that a jepsen.util line calls :fail was refused by the comparison, as Porcupine's
@@ -41,7 +41,7 @@ const (
 type Log struct {
 	Calls []checker.Call[checker.Input, checker.Output]
 	Words []string // of the numbers from FirstWord on
-	verbs [checker.Release + 1]bool
+	verbs [checker.Contains + 1]bool
 }
 
 // Read reads a history in EDN, or jepsen.util lines. An error names the line.
@@ -195,6 +195,7 @@ var verbs = map[string]checker.Verb{
 	"enqueue": checker.Insert, "push": checker.Insert, "insert": checker.Insert,
 	"dequeue": checker.Take, "pop": checker.Take, "take": checker.Take,
 	"acquire": checker.Acquire, "release": checker.Release,
+	"try-add": checker.TryAdd, "try-remove": checker.TryRemove, "contains": checker.Contains,
 }
 
 // clock is when an event happened.
@@ -262,7 +263,8 @@ func (b *builder) invoke(session int32, verb checker.Verb, e event, at int64) er
 		if in.Old, err = b.number(asked.items[0]); err == nil {
 			in.Value, err = b.number(asked.items[1])
 		}
-	case checker.Write, checker.Append, checker.Add, checker.Remove, checker.Insert:
+	case checker.Write, checker.Append, checker.Add, checker.Remove, checker.Insert,
+		checker.TryAdd, checker.TryRemove, checker.Contains:
 		in.Text = asked.text
 		in.Value, err = b.number(asked)
 	}
@@ -303,6 +305,11 @@ func (b *builder) settle(session int32, verb checker.Verb, e event, at int64) er
 	switch {
 	case verb == checker.Swap:
 		c.Output.Found = !e.refused
+	case verb >= checker.TryAdd:
+		if said.kind != kBool {
+			return fmt.Errorf("the reply to :%s is true or false", verb)
+		}
+		c.Output.Found = said.text == "true"
 	case verb != checker.Read && verb != checker.Take || said.kind == kNil:
 	case said.kind == kVector || said.kind == kSet:
 		c.Output.Found, c.Output.Values = true, []int64{}
@@ -313,7 +320,9 @@ func (b *builder) settle(session int32, verb checker.Verb, e event, at int64) er
 			}
 			c.Output.Values = append(c.Output.Values, n)
 		}
-		slices.Sort(c.Output.Values)
+		if !b.log.verbs[checker.Append] { // of a set; a list has its order
+			slices.Sort(c.Output.Values)
+		}
 	default:
 		c.Output.Found, c.Output.Text = true, said.text
 		c.Output.Value, err = b.number(said)

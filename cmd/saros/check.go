@@ -26,12 +26,13 @@ type model struct {
 	log   func(*histories.Log, checker.Budget) checker.Report
 	html  func(io.Writer, *histories.Log, checker.Report) error
 	verbs []checker.Verb                 // that log understands
+	txn   bool                           // package txn judges its transactions
 	weak  *checker.Check                 // instead of saros: a property weaker than linearizability
 	holds string                         // what a valid history is; "": linearizable
 	own   func(io.Reader) (judge, error) // instead of all: a history of a format of its own
 }
 
-// The models that are judged by package txn: of lists and versioned registers, or of one of them.
+// The models with transactions: of lists and versioned registers, or of one of them.
 const (
 	transactions = "transactions"
 	listAppend   = "list-append"
@@ -66,11 +67,12 @@ var models = append([]model{
 	searched(checker.StackModel(), elementVerbs),
 	searched(checker.PriorityQueueModel(), elementVerbs),
 	searched(checker.SetModel(), []checker.Verb{checker.Read, checker.Add, checker.Remove}),
+	withTransactions(searched(checker.ListModel(), []checker.Verb{checker.Append, checker.Read})),
+	searched(checker.MembershipModel(), []checker.Verb{checker.TryAdd, checker.TryRemove, checker.Contains}),
 	searched(checker.LockModel(), []checker.Verb{checker.Acquire, checker.Release}),
 	searched(checker.TextModel(), []checker.Verb{checker.Read, checker.Write, checker.Append}),
-	{name: transactions},
-	{name: listAppend},
-	{name: registers},
+	withTransactions(model{name: transactions}),
+	withTransactions(model{name: registers}),
 	{name: "locks", own: loadLocks},
 	{name: "once", own: loadRequests},
 }, weak()...)
@@ -82,7 +84,7 @@ var (
 	formats       = []string{"saros", "jepsen", "porcupine"}
 )
 
-// searched is a model that is judged by search.
+// searched is a model that is judged by search, where it has nothing better.
 func searched[S any](m *checker.Model[S, checker.Input, checker.Output], verbs []checker.Verb) model {
 	return model{
 		name:  m.Name,
@@ -142,7 +144,8 @@ string behind it is saros, an I porcupine, anything else jepsen.
 
 Models: kv and register (read, write, cas; in a saros history also increment and delete),
 counter (add, read), queue, stack, priority-queue (enqueue or push or insert, dequeue or pop
-or take), set (add, remove, read), lock (acquire, release), text (put, append, get).
+or take), set (add, remove, read), list-append (append, read), membership (try-add, try-remove,
+contains, each with a reply of true or false), lock (acquire, release), text (put, append, get).
 Of a saros history also the session guarantees, staleness and timestamps that its replies claim (session/...,
 staleness/..., timestamps/...), key by key; where versions are positions in one log of all keys, as those of
 scenario kv are, also over all keys (log/...).
@@ -197,13 +200,16 @@ func (a *app) check(file string, f checkFlags) error {
 	progress := newStatusLine(a.err, f.progress)
 	defer progress.clear()
 	progress.show("reading " + file)
-	in := bufio.NewReader(source)
+	in := bufio.NewReaderSize(source, headBytes)
 	format := cmp.Or(f.format, formatOf(in))
 	j, err := load(in, format, models[at], f)
 	if err != nil {
 		return badf("%s: %w", file, err)
 	}
 	progress.show(fmt.Sprintf("judging %s by model %s", operationsText(j.counts), f.model))
+	if f.html != "" && j.html == nil {
+		return badf("--html: there is no picture of %s", j.holds)
+	}
 	report := j.check(checker.Budget{Steps: f.budget})
 	progress.clear()
 	if f.html != "" && report.Verdict == checker.Invalid {
@@ -235,6 +241,19 @@ func (a *app) check(file string, f checkFlags) error {
 	return status(codeOf(report.Verdict))
 }
 
+func withTransactions(m model) model {
+	m.txn = true
+	return m
+}
+
+const headBytes = 64 << 10 // of a history, by which it is told what it is
+
+// hasTransactions tells whether the head of a Jepsen history has a transaction.
+func hasTransactions(in *bufio.Reader) bool {
+	head, _ := in.Peek(headBytes)
+	return bytes.Contains(head, []byte(":txn"))
+}
+
 // formatOf tells the format by how the history begins.
 func formatOf(in *bufio.Reader) string {
 	head, _ := in.Peek(512)
@@ -251,9 +270,9 @@ func formatOf(in *bufio.Reader) string {
 }
 
 // load reads a history and says how to judge it.
-func load(in io.Reader, format string, m model, f checkFlags) (j judge, err error) {
+func load(in *bufio.Reader, format string, m model, f checkFlags) (j judge, err error) {
 	j.holds = cmp.Or(m.holds, "linearizable")
-	if m.name == transactions || m.name == listAppend || m.name == registers {
+	if m.txn && (m.log == nil || format == "saros" || format == "jepsen" && hasTransactions(in)) {
 		return loadTransactions(in, format, m.name, txn.Level(slices.Index(levelNames(), f.isolation)))
 	}
 	if m.own != nil {
