@@ -53,7 +53,14 @@ type judge struct {
 	counts scenarios.Counts
 	check  func(checker.Budget) checker.Report
 	html   func(io.Writer, checker.Report) error // the core of an invalid report
+	covers func() []covered                      // what the history put to the test, once it is checked; nil: not told
 	holds  string
+}
+
+// covered is how often something that a verdict is about happened in a history.
+type covered struct {
+	What string `json:"what"`
+	N    int    `json:"n"`
 }
 
 // models are all of them; the first is the default.
@@ -118,6 +125,7 @@ type checkResult struct {
 	Text       string           `json:"text"`
 	Steps      int64            `json:"steps"`
 	Operations operationsResult `json:"operations"`
+	Coverage   []covered        `json:"coverage"`
 }
 
 // checkFlags are the flags of check.
@@ -221,9 +229,13 @@ func (a *app) check(file string, f checkFlags) error {
 			return bad(err)
 		}
 	}
+	coverage := []covered{}
+	if j.covers != nil {
+		coverage = j.covers()
+	}
 	if a.json {
 		a.emit(checkResult{"saros/check/v1", file, format, f.model, report.Verdict.String(), report.Reason, report.Class, report.Key,
-			report.Op, append([]int{}, report.Core...), report.Text, report.Steps, operationsResult(j.counts)})
+			report.Op, append([]int{}, report.Core...), report.Text, report.Steps, operationsResult(j.counts), coverage})
 		return status(codeOf(report.Verdict))
 	}
 	switch report.Verdict {
@@ -235,6 +247,9 @@ func (a *app) check(file string, f checkFlags) error {
 		a.print("%s: unknown: %s\n", safe(file), reasonText(report.Reason))
 	}
 	a.print("  operations  %s\n", operationsText(j.counts))
+	for i, c := range coverage {
+		a.print("  %-10s  %s %s\n", []string{"coverage", ""}[min(i, 1)], count(c.N), c.What)
+	}
 	if report.Text != "" {
 		a.print("\n%s", indent(report.Text, "  "))
 	}
@@ -298,6 +313,10 @@ func load(in *bufio.Reader, format string, m model, f checkFlags) (j judge, err 
 		for i := range h.Operations {
 			tally(&j.counts, h.Operations[i].Outcome)
 		}
+		j.covers = func() []covered {
+			c := h.Coverage()
+			return []covered{{"found what another session wrote", c.Foreign}, {"overlapped with another on their key", c.Overlapping}}
+		}
 		j.check = func(b checker.Budget) checker.Report { return m.saros(h, b) }
 		j.html = func(w io.Writer, r checker.Report) error { return checker.WriteHTML(w, h, r) }
 		return j, nil
@@ -346,8 +365,13 @@ func loadTransactions(in io.Reader, format, model string, level txn.Level) (j ju
 		tally(&j.counts, h.Transactions[i].Outcome)
 	}
 	j.holds = level.String()
+	var coverage txn.Coverage
+	j.covers = func() []covered {
+		return []covered{{"touched two keys or more", coverage.MultiKey}, {"overwrote what another had read (rw)", coverage.AntiDependencies}}
+	}
 	j.check = func(checker.Budget) checker.Report {
 		r, err := txn.Check(h, level)
+		coverage = r.Coverage
 		if err != nil { // it was read, so it is valid
 			panic(err)
 		}
