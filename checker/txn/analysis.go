@@ -471,9 +471,6 @@ func (a *analysis) internal(rd *read, what string) {
 	if rd.position > 0 {
 		core = append(core, a.writes[a.versionsOf(rd.key)[rd.position-1]].txn)
 	}
-	if l := a.longest[rd.key]; l >= 0 {
-		core = append(core, a.reads[l].txn)
-	}
 	a.invalid("internal", fmt.Sprintf("T%d read %s, %s", rd.txn, a.describe(rd.txn, rd.op), what), rd.key, rd.txn, rd.txn)
 	a.verdict.Core = sortedIDs(core)
 }

@@ -139,11 +139,7 @@ func (a *analysis) beforeUnread(k, t int32, kind uint8, first *int32) {
 // lose reports a lost update among appends that nobody read.
 func (a *analysis) lose(k, first, t int32) {
 	why := fmt.Sprintf("T%d and T%d read the same version of %s and both appended to it", first, t, a.keys[k])
-	core := []int32{first, t}
-	if l := a.longest[k]; l >= 0 {
-		core = append(core, a.reads[l].txn)
-	}
-	a.lost = &Report{Verdict: checker.Invalid, Anomaly: "lost-update", Form: "lost-update", Core: sortedIDs(core),
+	a.lost = &Report{Verdict: checker.Invalid, Anomaly: "lost-update", Form: "lost-update", Core: sortedIDs([]int32{first, t}),
 		Cycle: []Edge{{int(first), int(t), "rw", a.keys[k], why}, {int(t), int(first), "rw", a.keys[k], why}}}
 }
 
