@@ -147,13 +147,13 @@ func (h *History) Validate() error {
 	return nil
 }
 
-// sequential reports, without sorting, that every session waits for its replies and that operations stand
-// in the order of their calls. Of other histories it knows nothing.
+// sequential reports, without sorting, that every session waits for its replies, in the order in which its
+// operations stand. Of other histories it knows nothing.
 func (h *History) sequential() bool {
 	last := map[int32]int64{} // session → when its last operation ended
 	for i := range h.Operations {
 		op := &h.Operations[i]
-		if i > 0 && op.Call < h.Operations[i-1].Call || op.Call < last[op.Session] {
+		if op.Call < last[op.Session] {
 			return false
 		}
 		last[op.Session] = op.end()
@@ -189,7 +189,7 @@ func validateKey(key string) error {
 	switch {
 	case len(key) > maxKeyBytes:
 		return fmt.Errorf("key of %d bytes, more than %d", len(key), maxKeyBytes)
-	case !utf8.ValidString(key) || strings.ContainsRune(key, utf8.RuneError):
+	case strings.ContainsRune(key, utf8.RuneError): // which finds broken UTF-8 too
 		return fmt.Errorf("key %+q is not UTF-8, or holds U+FFFD", key)
 	}
 	return nil
