@@ -156,10 +156,8 @@ func (op *Operation) validate(index int) error {
 	case op.CommitTS < 0:
 		return fmt.Errorf("commit timestamp %d is negative", op.CommitTS)
 	}
-	return cmp.Or(valid.Interval(op.Call, op.Return, op.Outcome == Pending), validateKey(op.Key))
+	return cmp.Or(valid.Interval(op.Call, op.Return, op.Outcome == Pending), valid.Key(op.Key))
 }
-
-func validateKey(key string) error { return valid.Key(key) }
 
 // sessionOrder lists the indices of all operations, session after session, in program order.
 func (h *History) sessionOrder() []int {

@@ -7,6 +7,8 @@ import (
 	"io"
 	"maps"
 	"slices"
+
+	"github.com/saros-sim/saros/checker/internal/valid"
 )
 
 // Grant is a lock or lease as it was given, in true time (ns). An acquisition of unknown outcome is none:
@@ -238,19 +240,18 @@ func (h *LockHistory) Validate() error {
 			return fmt.Errorf("checker: record %d: %w", len(h.Grants)+i, err)
 		}
 	}
-	if id, err := sequential(h.waits()); err != nil {
+	if id, err := h.sequential(); err != nil {
 		return fmt.Errorf("checker: record %d: %w", id, err)
 	}
 	return nil
 }
 
-func (h *LockHistory) waits() []interval {
-	waits := make([]interval, len(h.Grants))
-	for i := range h.Grants {
+// sequential returns the grant, if there is one, that its holder asked for while it waited for another.
+func (h *LockHistory) sequential() (id int, err error) {
+	return sequential(len(h.Grants), func(i int) valid.Call {
 		g := &h.Grants[i]
-		waits[i] = interval{g.Holder, g.Call, g.Return, i}
-	}
-	return waits
+		return valid.Call{Session: g.Holder, Call: g.Call, End: g.Return}
+	})
 }
 
 func (g *Grant) validate() error {
@@ -262,7 +263,7 @@ func (g *Grant) validate() error {
 	case g.From < g.Call || g.Until < g.From || g.Until > maxTime:
 		return fmt.Errorf("called at %d, held from %d until %d, outside [call, %d]", g.Call, g.From, g.Until, int64(maxTime))
 	}
-	return validateKey(g.Lock)
+	return valid.Key(g.Lock)
 }
 
 func (a *Access) validate() error {
@@ -272,7 +273,7 @@ func (a *Access) validate() error {
 	case a.At < 0 || a.At > maxTime:
 		return fmt.Errorf("at %d, outside [0, %d]", a.At, int64(maxTime))
 	}
-	return validateKey(a.Lock)
+	return valid.Key(a.Lock)
 }
 
 const lockSchema = "saros/locks/v1"
@@ -328,7 +329,7 @@ func ReadLocks(r io.Reader) (*LockHistory, error) {
 	if err := readRecords(r, lockSchema, h.take); err != nil {
 		return nil, err
 	}
-	if id, err := sequential(h.waits()); err != nil {
+	if id, err := h.sequential(); err != nil {
 		return nil, fmt.Errorf("line %d: %w", lineOf(id), err)
 	}
 	return h, nil

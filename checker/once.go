@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"slices"
+
+	"github.com/saros-sim/saros/checker/internal/valid"
 )
 
 // Attempt is one try of a request; a retry has the same Request. Call, Return and Outcome are as in
@@ -190,14 +192,8 @@ func (f *Final) validate() error {
 // or an attempt is not over when the list is read.
 func (h *RequestHistory) order() (id int, err error) {
 	f, n := &h.Final, len(h.Attempts)
-	waits := make([]interval, 0, n+1)
 	for i := range h.Attempts {
 		a := &h.Attempts[i]
-		w := interval{a.Session, a.Call, a.Return, i}
-		if a.Outcome == Pending {
-			w.end = never
-		}
-		waits = append(waits, w)
 		switch {
 		case a.Call >= f.Call:
 			return i, fmt.Errorf("called at %d, not before the list was read at %d", a.Call, f.Call)
@@ -205,7 +201,15 @@ func (h *RequestHistory) order() (id int, err error) {
 			return i, fmt.Errorf("returned at %d, not before the list was read at %d", a.Return, f.Call)
 		}
 	}
-	return sequential(append(waits, interval{f.Session, f.Call, f.Return, n}))
+	return sequential(n+1, func(i int) valid.Call {
+		switch {
+		case i == n:
+			return valid.Call{Session: f.Session, Call: f.Call, End: f.Return}
+		case h.Attempts[i].Outcome == Pending:
+			return valid.Call{Session: h.Attempts[i].Session, Call: h.Attempts[i].Call, End: never}
+		}
+		return valid.Call{Session: h.Attempts[i].Session, Call: h.Attempts[i].Call, End: h.Attempts[i].Return}
+	})
 }
 
 const requestSchema = "saros/requests/v1"

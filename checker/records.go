@@ -3,13 +3,13 @@ package checker
 import (
 	"bufio"
 	"bytes"
-	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
+
+	"github.com/saros-sim/saros/checker/internal/valid"
 )
 
 // eachLine hands out the lines of r, numbered from 1, each with its newline. An error names the line.
@@ -94,37 +94,14 @@ func typeOf(line []byte) (string, error) {
 // lineOf is the line of a record of a file.
 func lineOf(id int) int { return id + 2 }
 
-// interval is when a session waited for a reply.
-type interval struct {
-	session   int32
-	call, end int64
-	id        int
-}
-
-// sequential returns the record, if there is one, by which a session calls again while it waits. It sorts
-// waits.
-func sequential(waits []interval) (id int, err error) {
-	order := func(a, b interval) int {
-		return cmp.Or(cmp.Compare(a.session, b.session), cmp.Compare(a.call, b.call), cmp.Compare(a.end, b.end), cmp.Compare(a.id, b.id))
-	}
-	last, plain := map[int32]int64{}, true // session → when it last got a reply; plain: nothing to sort, no trouble
-	for i, w := range waits {
-		if i > 0 && w.call < waits[i-1].call || w.call < last[w.session] {
-			plain = false
-			break
-		}
-		last[w.session] = w.end
-	}
-	if plain {
+// sequential returns the record, if there is one of n, by which a session calls again while it waits.
+func sequential(n int, call func(i int) valid.Call) (id int, err error) {
+	i, open := valid.Sessions(n, call)
+	if i < 0 {
 		return 0, nil
 	}
-	slices.SortFunc(waits, order)
-	for i := 1; i < len(waits); i++ {
-		if a, b := waits[i-1], waits[i]; a.session == b.session && b.call < a.end {
-			return b.id, fmt.Errorf("session %d calls at %d while its record %d is open", b.session, b.call, a.id)
-		}
-	}
-	return 0, nil
+	c := call(i)
+	return i, fmt.Errorf("session %d calls at %d while its record %d is open", c.Session, c.Call, open)
 }
 
 // conflict reports records that contradict each other, the last of them as the one that shows it,

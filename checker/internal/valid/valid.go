@@ -21,7 +21,7 @@ func Key(key string) error {
 	switch {
 	case len(key) > MaxKeyBytes:
 		return fmt.Errorf("key of %d bytes, more than %d", len(key), MaxKeyBytes)
-	case !utf8.ValidString(key) || strings.ContainsRune(key, utf8.RuneError):
+	case strings.ContainsRune(key, utf8.RuneError): // which finds broken UTF-8, too
 		return fmt.Errorf("key %+q is not UTF-8, or holds U+FFFD", key)
 	}
 	return nil
