@@ -231,6 +231,11 @@ func (r *rewriter) below(n ast.Node) (list []ast.Node) {
 		return []ast.Node{n.Stmt}
 	case *ast.TypeSwitchStmt:
 		return []ast.Node{n.Body}
+	case *ast.ReturnStmt:
+		for _, e := range r.meant(n) {
+			list = append(list, e)
+		}
+		return list
 	case *ast.CaseClause:
 		if _, ok := r.parents[len(r.parents)-2].(*ast.TypeSwitchStmt); ok {
 			for _, s := range n.Body {
@@ -255,6 +260,10 @@ func (r *rewriter) arguments(call *ast.CallExpr) (list []ast.Node) {
 	if name == "panic" || strings.HasPrefix(name, "fmt.") || strings.HasPrefix(name, "errors.") {
 		return nil
 	}
+	errorText := func(e ast.Expr) bool {
+		tv := r.info.Types[e]
+		return isError(r.info.Types[call].Type) && tv.Value != nil && tv.Value.Kind() == constant.String
+	}
 	args := call.Args
 	switch name {
 	case "make":
@@ -266,10 +275,14 @@ func (r *rewriter) arguments(call *ast.CallExpr) (list []ast.Node) {
 		list = append(list, call.Fun)
 	}
 	for _, a := range args {
-		list = append(list, a)
+		if !errorText(a) {
+			list = append(list, a)
+		}
 	}
 	return list
 }
+
+func isError(t types.Type) bool { return t != nil && t.String() == "error" }
 
 // around writes the mutants of n itself.
 func (r *rewriter) around(n ast.Node) {
@@ -371,9 +384,22 @@ func (r *rewriter) cases(n *ast.SwitchStmt) {
 	}
 }
 
+// meant are the results of a return that mean something: beside an error only the error does.
+func (r *rewriter) meant(n *ast.ReturnStmt) []ast.Expr {
+	if last := len(n.Results) - 1; last > 0 && !r.info.Types[n.Results[last]].IsNil() && isError(r.info.Types[n.Results[last]].Type) {
+		if _, call := n.Results[last].(*ast.CallExpr); call {
+			return n.Results[last:]
+		}
+		if id, ok := n.Results[last].(*ast.Ident); ok && id.Name == "err" {
+			return n.Results[last:]
+		}
+	}
+	return n.Results
+}
+
 // results makes what is returned the zero value, or the other bool.
 func (r *rewriter) results(n *ast.ReturnStmt) {
-	for _, e := range n.Results {
+	for _, e := range r.meant(n) {
 		tv := r.info.Types[e]
 		if tv.Value != nil || tv.IsNil() || tv.Type == nil {
 			continue

@@ -221,15 +221,13 @@ func (r *runner) probe() error {
 			}
 			p := &probe{test: test, budget: budget, reaches: map[int]bool{}}
 			os.Remove(reached)
-			if output, ok := r.start(-1, budget, time.Minute, "SAROS_MUTANTS_REACHED="+reached, test); !ok {
+			if without := r.start(-1, budget, time.Minute, "SAROS_MUTANTS_REACHED="+reached, test); !without.passed {
 				if budget == 0 || !oracles[test] {
-					return fmt.Errorf("%s fails without a mutant:\n%s", test, output)
+					return fmt.Errorf("%s fails without a mutant:\n%s", test, without.output)
 				}
 				continue // it needs more histories than that
 			}
-			begin := time.Now()
-			r.start(0, budget, time.Minute, "", test)
-			p.took = time.Since(begin)
+			p.took = r.start(0, budget, time.Minute, "", test).cpu
 			text, err := os.ReadFile(reached)
 			if err != nil && !errors.Is(err, fs.ErrNotExist) {
 				return err
@@ -284,18 +282,18 @@ var failed = regexp.MustCompile(`(?m)^\s*--- FAIL: ([^\s/]+)`)
 // kills runs tests of one budget with a mutant and names the one that failed, or the first if there is no
 // telling.
 func (r *runner) kills(m *mutant, probes []*probe) string {
-	limit := time.Second
+	limit := time.Duration(0)
 	var tests []string
 	for _, p := range probes {
 		limit += 5 * p.took
 		tests = append(tests, p.test)
 	}
-	out, ok := r.start(m.id, probes[0].budget, limit, "", tests...)
-	if ok {
+	with := r.start(m.id, probes[0].budget, limit, "", tests...)
+	if with.passed {
 		return ""
 	}
 	by := probes[0]
-	if name := failed.FindStringSubmatch(out); name != nil {
+	if name := failed.FindStringSubmatch(with.output); name != nil {
 		for _, p := range probes {
 			if p.test == name[1] {
 				by = p
@@ -305,11 +303,18 @@ func (r *runner) kills(m *mutant, probes []*probe) string {
 	return by.name()
 }
 
-// start runs tests with a mutant and reports whether all passed within the limit.
-func (r *runner) start(id, budget int, limit time.Duration, env string, tests ...string) (string, bool) {
-	ctx, cancel := context.WithTimeout(context.Background(), limit)
+type outcome struct {
+	passed bool
+	output string
+	cpu    time.Duration
+}
+
+// start runs tests with a mutant, as long as they take no more than about limit of CPU time: on a busy
+// machine the time of day says nothing. It bounds only those that wait for ever.
+func (r *runner) start(id, budget int, limit time.Duration, env string, tests ...string) outcome {
+	ctx, cancel := context.WithTimeout(context.Background(), 20*limit+time.Minute)
 	defer cancel()
-	args := append([]string{"-c", fmt.Sprintf(`ulimit -v %d; exec "$0" "$@"`, memoryKiB), r.binary,
+	args := append([]string{"-c", fmt.Sprintf(`ulimit -v %d; ulimit -t %d; exec "$0" "$@"`, memoryKiB, limit/time.Second+1), r.binary,
 		"-test.run", "^(" + strings.Join(tests, "|") + ")$"}, r.flags...)
 	c := exec.CommandContext(ctx, "sh", args...)
 	c.Dir = r.Dir
@@ -321,5 +326,9 @@ func (r *runner) start(id, budget int, limit time.Duration, env string, tests ..
 		c.Env = append(c.Env, env)
 	}
 	out, err := c.CombinedOutput()
-	return string(out), err == nil
+	o := outcome{passed: err == nil, output: string(out)}
+	if c.ProcessState != nil {
+		o.cpu = c.ProcessState.UserTime() + c.ProcessState.SystemTime()
+	}
+	return o
 }
