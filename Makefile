@@ -7,10 +7,11 @@ FOR      ?= 30s
 FUZZTIME ?= 10s
 COUNT    ?= 5
 BENCH    ?= .
+PACKAGES ?= ./checker ./checker/txn ./checker/histories
 WORKERS  ?= $(shell nproc 2>/dev/null || echo 2)
 
 .DEFAULT_GOAL := help
-.PHONY: help check format vet lint policy test race bench golden hunt mutants determinism determinism-quick oracle fuzz etcd-histories build clean
+.PHONY: help check format vet lint policy test race bench golden hunt mutants determinism determinism-quick oracle checker-mutants fuzz etcd-histories build clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -57,6 +58,10 @@ determinism-quick: ## the same with 25 seeds and without qemu and node; 20 s, 1 
 
 oracle: ## the fast checkers against dumb twins, SAROS_ORACLE=1000000 random histories each; 10 min
 	SAROS_ORACLE=$${SAROS_ORACLE:-1000000} $(GO) test ./checker ./checker/txn -run Oracle -v -timeout 2h
+
+checker-mutants: ## small mistakes in the code of PACKAGES (default: the checkers), each must be noticed by a test; goes on where it was cut off; 8 min
+	@cd scripts/mutate && $(GO) build -o ../../bin/mutate .
+	@bin/mutate -workers $(WORKERS) $(PACKAGES)
 
 fuzz: ## every fuzz target in turn, FUZZTIME=10s each
 	FUZZTIME=$(FUZZTIME) scripts/fuzz.sh

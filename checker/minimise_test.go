@@ -1,0 +1,136 @@
+package checker
+
+import (
+	"cmp"
+	"math/rand/v2"
+	"slices"
+	"testing"
+)
+
+// Of a core no read can be spared but the one that the report is about: without it the rest is legal. An
+// operation that is open counts as its client saw it.
+func TestOracleCore(t *testing.T) {
+	n := histories(t, 3000)
+	rng := rand.New(rand.NewPCG(51, uint64(n)))
+	var c Checker
+	invalid, spared := 0, 0
+	for range n {
+		h := generate(rng.IntN, 7)
+		if rng.IntN(2) == 0 {
+			h = register(rng.IntN, 7)
+		}
+		r := c.CheckLinearizable(h, Budget{})
+		if r.Verdict != Invalid {
+			continue
+		}
+		invalid++
+		for _, id := range r.Core {
+			if asSeen := asOfOracle(h, id, r.Op); id == r.Op || asSeen.Outcome != Ok || !isRead(&asSeen) {
+				continue
+			}
+			spared++
+			rest := &History{}
+			for _, other := range r.Core {
+				if other != id {
+					rest.Operations = append(rest.Operations, asOfOracle(h, other, r.Op))
+				}
+			}
+			if !oracle(rest) {
+				t.Fatalf("operation %d can be spared\n%s\n%s", id, show(h), r.Text)
+			}
+		}
+	}
+	if invalid < n/10 || spared < n/100 {
+		t.Errorf("the generator is lopsided: %d invalid, %d reads in cores, of %d", invalid, spared, n)
+	}
+}
+
+// asOfOracle is operation id as it stood when operation last returned; of returns at one instant the earlier
+// call is first.
+func asOfOracle(h *History, id, last int) Operation {
+	op := h.Operations[id]
+	if op.Outcome == Ok && cmp.Or(cmp.Compare(op.Return, h.Operations[last].Return), byCall(&op, &h.Operations[last])) > 0 {
+		return without(op, Info)
+	}
+	return op
+}
+
+// The same of models: neither a read nor all about one element can be spared.
+func TestModelCore(t *testing.T) {
+	rng := rand.New(rand.NewPCG(53, 54))
+	total := 0
+	for _, m := range judged {
+		tried := 0
+		for range 400 {
+			calls := modelHistory(rng.IntN, m.name, m.take, m.verbs, 7)
+			r := m.check(calls, Budget{})
+			if r.Verdict != Invalid {
+				continue
+			}
+			for _, id := range r.Core {
+				if id == r.Op || calls[id].Input.Do != Read {
+					continue
+				}
+				tried++
+				var rest []modelCall
+				for _, other := range r.Core {
+					c := calls[other]
+					if end := calls[r.Op]; c.Outcome == Ok && cmp.Or(cmp.Compare(c.Return, end.Return), cmp.Compare(c.Call, end.Call), cmp.Compare(other, r.Op)) > 0 {
+						c.Outcome = Info
+					}
+					if other != id {
+						rest = append(rest, c)
+					}
+				}
+				if !dumbly(m.name, m.take, rest) {
+					t.Fatalf("%s: call %d can be spared\n%+v\n%s", m.name, id, calls, r.Text)
+				}
+			}
+		}
+		total += tried
+	}
+	if total < 20 {
+		t.Errorf("the generator is lopsided: %d reads in cores", total)
+	}
+}
+
+// A long history with one lie about it has a core of a few operations, and the operation that the report is
+// about is the first that no order explains.
+func TestModelCoreOfALongHistory(t *testing.T) {
+	var calls []modelCall
+	at := int64(0)
+	do := func(in Input, out Output) {
+		calls = append(calls, modelCall{Session: 1, Input: in, Output: out, Outcome: Ok, Call: at, Return: at + 1})
+		at += 2
+	}
+	for v := int64(1); v <= 40; v++ {
+		do(Input{Do: Insert, Value: v}, Output{})
+	}
+	for v := int64(1); v <= 40; v++ {
+		do(Input{Do: Take}, Output{Found: true, Value: v})
+		if v == 20 { // again
+			do(Input{Do: Take}, Output{Found: true, Value: 7})
+		}
+	}
+	r := QueueModel().Check(calls, Budget{})
+	if want := []int{6, 46, 60}; r.Verdict != Invalid || r.Op != 60 || !slices.Equal(r.Core, want) {
+		t.Errorf("%s, operation %d, core %v, want 60 and %v\n%s", r.Verdict, r.Op, r.Core, want, r.Text)
+	}
+	if r.Steps == 0 || r.Text == "" || r.Key != "" {
+		t.Errorf("%d steps, key %q, text %q", r.Steps, r.Key, r.Text)
+	}
+
+	calls = nil
+	for v := int64(1); v <= 40; v++ {
+		do(Input{Do: Write, Value: v}, Output{})
+		do(Input{Do: Read}, Output{Found: true, Value: v})
+	}
+	do(Input{Do: Read}, Output{Found: true, Value: 39})
+	for range 10 {
+		do(Input{Do: Read}, Output{Found: true, Value: 40})
+	}
+	r = RegisterModel().Check(calls, Budget{})
+	if r.Verdict != Invalid || r.Op != 80 || r.Core[len(r.Core)-1] != 80 || len(r.Core) > 41 {
+		t.Errorf("%s, operation %d, core %v", r.Verdict, r.Op, r.Core)
+	}
+}
