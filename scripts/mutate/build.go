@@ -10,6 +10,7 @@ import (
 	"go/token"
 	"go/types"
 	"io"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -133,10 +134,12 @@ func (t *target) compile(root, tmp string, p *parsed, skip map[string]bool) erro
 	}
 	var s strings.Builder
 	fmt.Fprintf(&s, switches, t.Name)
-	for op, o := range ordered {
+	for _, op := range slices.Sorted(maps.Keys(ordered)) {
+		o := ordered[op]
 		fmt.Fprintf(&s, orderedSwitch, o.name, op, o.boundary, o.negation)
 	}
-	for op, o := range arithmetic {
+	for _, op := range slices.Sorted(maps.Keys(arithmetic)) {
+		o := arithmetic[op]
 		form := operatorSwitch
 		if op == token.SHL || op == token.SHR {
 			form = shiftSwitch

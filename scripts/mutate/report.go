@@ -53,9 +53,9 @@ func readList(name string) (entries, error) {
 }
 
 type report struct {
-	total, killed, equivalent, uncompiled int
-	survivors                             []string
-	stale                                 []string
+	total, killed, equivalent, uncompiled, known int
+	survivors                                    []string
+	stale                                        []string
 }
 
 // newReport compares what survived with what is listed. Only a run over all files can tell that an entry

@@ -122,7 +122,9 @@ func judge(pattern string, o *options) (*report, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newReport(t, chosen, results, listed, o.files.String() == ""), nil
+	report := newReport(t, chosen, results, listed, o.files.String() == "")
+	report.known = len(known)
+	return report, nil
 }
 
 // open reads the results of earlier runs: those of the same binary hold, of any other it is known which
