@@ -86,18 +86,26 @@ func judge(pattern string, o *options) (*report, error) {
 	}
 	fmt.Fprintf(os.Stderr, "%s: %d mutants, %d tests, %d results known\n", t.ImportPath, len(chosen), len(r.probes), len(known))
 	results := make([]result, len(chosen))
+	order := make([]int, len(chosen)) // those that nobody is known to kill first
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(i, j int) int {
+		return cmp.Compare(min(1, len(hints[chosen[i].key()])), min(1, len(hints[chosen[j].key()])))
+	})
 	var next, done int
 	var wg sync.WaitGroup
 	for range o.workers {
 		wg.Go(func() {
 			for {
 				r.mu.Lock()
-				i := next
+				n := next
 				next++
 				r.mu.Unlock()
-				if i >= len(chosen) {
+				if n >= len(chosen) {
 					return
 				}
+				i := order[n]
 				m := chosen[i]
 				res, ok := known[m.key()]
 				if !ok {
