@@ -24,8 +24,8 @@ type certificate struct {
 	latest int64
 }
 
-// proves reports whether the certificate holds. ops are the operations of one key, the failed ones and
-// the unknown reads left out.
+// proves reports whether the certificate holds. ops are the operations of one key, sorted by call, the
+// failed ones and the unknown reads left out.
 func (c *certificate) proves(ops []*Operation) bool {
 	c.order, c.open, c.state, c.latest = c.order[:0], c.open[:0], state{}, 0
 	for _, op := range ops {
@@ -51,7 +51,6 @@ func (c *certificate) proves(ops []*Operation) bool {
 
 // prepare puts the unknown operations where reach finds them.
 func (c *certificate) prepare() {
-	slices.SortFunc(c.open, byCall)
 	c.left = slices.Grow(c.left[:0], len(c.open))
 	for i, op := range c.open {
 		if op.Kind != Increment { // what that leaves depends on what it finds
@@ -106,14 +105,15 @@ func (c *certificate) reach(op *Operation) {
 	if want.existing && c.placeFirst(op, Put, 0) || want.missing && c.placeFirst(op, Delete, 0) {
 		return
 	}
-	if want.exact && !c.reachByWrites(op, want.state) {
+	if want.exact {
+		c.reachByWrites(op, want.state)
 		for c.state.value != want.state.value && c.placeFirst(op, Increment, want.state.value-c.state.value) {
 		}
 	}
 }
 
 // reachByWrites looks backwards for a put, a delete, or a chain of CAS, that ends in want.
-func (c *certificate) reachByWrites(op *Operation, want state) bool {
+func (c *certificate) reachByWrites(op *Operation, want state) {
 	c.chain = c.chain[:0]
 	for c.state != want {
 		i := c.openThat(op, want)
@@ -121,7 +121,7 @@ func (c *certificate) reachByWrites(op *Operation, want state) bool {
 			for _, i := range c.chain {
 				c.placed[i] = false
 			}
-			return false
+			return
 		}
 		c.placed[i] = true
 		c.chain = append(c.chain, i)
@@ -133,7 +133,6 @@ func (c *certificate) reachByWrites(op *Operation, want state) bool {
 	for _, i := range slices.Backward(c.chain) {
 		c.place(c.open[i])
 	}
-	return true
 }
 
 func (c *certificate) leaves(i int32) state {

@@ -1,6 +1,7 @@
 package checker
 
 import (
+	"cmp"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -38,6 +39,9 @@ func TestCertificateOfTheTruth(t *testing.T) {
 	for range 3000 {
 		h := truth(rng.IntN, 1+rng.IntN(12))
 		c.gather(h)
+		for _, k := range c.keys {
+			sortByCall(k.operations)
+		}
 		if !c.certificate.proves(c.keys[0].operations) {
 			t.Fatalf("the truth is no proof\n%s", show(h))
 		}
@@ -58,6 +62,9 @@ func TestCertificateWithoutVersions(t *testing.T) {
 		}
 		rng.Shuffle(len(h.Operations), func(i, j int) { h.Operations[i], h.Operations[j] = h.Operations[j], h.Operations[i] })
 		c.gather(h)
+		for _, k := range c.keys {
+			sortByCall(k.operations)
+		}
 		if !c.certificate.proves(c.keys[0].operations) {
 			t.Fatalf("one after another, and no proof\n%s", show(h))
 		}
@@ -88,6 +95,9 @@ func TestOracleCertificate(t *testing.T) {
 			refuted++
 		}
 		c.gather(h)
+		for _, k := range c.keys {
+			sortByCall(k.operations)
+		}
 		if len(c.keys) == 0 || !c.certificate.proves(c.keys[0].operations) {
 			continue
 		}
@@ -124,12 +134,39 @@ func TestCertificateReaches(t *testing.T) {
 		{"an increment too late", false, []Operation{put(0, 1, 4), info(increment(7, 0, 3, 0)), get(5, 6, 7)}},
 		{"a put for a delete", true, []Operation{info(put(0, 0, 1)), remove(2, 3, true)}},
 		{"a delete", true, []Operation{put(0, 1, 1), info(remove(2, 0, true)), getMissing(5, 6)}},
+		{"an increment, not a delete that nobody asks for", true, []Operation{info(remove(0, 0, true)), put(0, 1, 4), info(increment(2, 0, 3, 0)), get(5, 6, 7)}},
+		{"a put, as there is no delete", true, []Operation{put(0, 1, 5), info(put(2, 0, 0)), increment(3, 4, 1, 1)}},
+		{"increments, not a put of more", true, []Operation{info(put(0, 0, 9)), info(increment(0, 0, 2, 0)), info(increment(1, 0, 3, 0)), get(5, 6, 5)}},
+		{"an increment, not a put too late", true, []Operation{info(increment(0, 0, 1, 0)), info(put(7, 0, 1)), get(5, 6, 1)}},
+		{"a CAS that did not help, later", true, []Operation{put(0, 1, 1), info(swap(2, 0, 2, 3)), info(increment(2, 0, 2, 0)), get(5, 6, 3), put(7, 8, 2), get(9, 10, 3)}},
+		{"the earlier of two", true, []Operation{info(put(0, 0, 1)), info(put(8, 0, 1)), get(5, 6, 1)}},
+		{"a put, not an increment", true, []Operation{put(0, 1, 5), info(increment(2, 0, 3, 0)), info(put(3, 0, 0)), get(5, 6, 0)}},
+		{"none where the reply is right as it is", true, []Operation{put(0, 1, 1), info(put(2, 0, 2)), remove(3, 4, true), getMissing(5, 6), get(7, 8, 2)}},
 		{"a delete too late", false, []Operation{put(0, 1, 1), info(remove(7, 0, true)), getMissing(5, 6)}},
 	} {
 		var c Checker
 		c.gather(history(tt.ops...))
+		sortByCall(c.keys[0].operations)
 		if got := c.certificate.proves(c.keys[0].operations); got != tt.proven {
 			t.Errorf("%s: proven %v", tt.name, got)
+		}
+	}
+}
+
+// The order of calls is told apart by return, session and number, in this order.
+func TestByCall(t *testing.T) {
+	sorted := []Operation{
+		{ID: 9, Session: 9, Call: 1, Return: 9},
+		{ID: 8, Session: 8, Call: 2, Return: 3},
+		{ID: 7, Session: 6, Call: 2, Return: 4},
+		{ID: 5, Session: 7, Call: 2, Return: 4},
+		{ID: 6, Session: 7, Call: 2, Return: 4},
+	}
+	for i := range sorted {
+		for j := range sorted {
+			if got, want := byCall(&sorted[i], &sorted[j]), cmp.Compare(i, j); got != want {
+				t.Errorf("%d, %d: %d", i, j, got)
+			}
 		}
 	}
 }

@@ -24,6 +24,7 @@ func TestEvidence(t *testing.T) {
 		}
 		c.gather(h)
 		for _, k := range c.keys {
+			sortByCall(k.operations)
 			answer, evidence := c.zones.decide(k.operations)
 			if answer != illegal {
 				continue
@@ -107,6 +108,7 @@ func TestLateIn(t *testing.T) {
 		}
 		c.gather(h)
 		for _, k := range c.keys {
+			sortByCall(k.operations)
 			var z zones
 			z.start(k.operations)
 			z.collect()

@@ -231,13 +231,14 @@ func (r *runner) probe() error {
 			}
 			p := &probe{test: test, budget: budget, reaches: map[int]bool{}}
 			os.Remove(reached)
-			if without := r.start(-1, budget, time.Minute, "SAROS_MUTANTS_REACHED="+reached, test); !without.passed {
+			without := r.start(-1, budget, time.Minute, "SAROS_MUTANTS_REACHED="+reached, test)
+			if !without.passed {
 				if budget == 0 || !oracles[test] {
 					return fmt.Errorf("%s fails without a mutant:\n%s", test, without.output)
 				}
 				continue // it needs more histories than that
 			}
-			p.took = r.start(0, budget, time.Minute, "", test).cpu
+			p.took = without.cpu
 			text, err := os.ReadFile(reached)
 			if err != nil && !errors.Is(err, fs.ErrNotExist) {
 				return err
