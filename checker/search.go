@@ -25,9 +25,6 @@ func (s *search) judge(ops []Operation) answer {
 		return undecided
 	}
 	s.work = s.normal.normalise(append(s.work[:0], ops...))
-	if len(s.work) == 0 {
-		return legal
-	}
 	s.input = s.input[:0]
 	for i := range s.work {
 		op := &s.work[i]
