@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"math"
+	"math/rand/v2"
 	"reflect"
 	"strings"
 	"testing"
@@ -173,5 +174,42 @@ func TestModelObjects(t *testing.T) {
 	undecided := m.Check(one("b", 2, 7), Budget{Steps: 1})
 	if undecided.Verdict != Unknown || undecided.Reason != ReasonBudget || undecided.Op != -1 || undecided.Steps != 1 {
 		t.Errorf("%s %s, operation %d, %d steps", undecided.Verdict, undecided.Reason, undecided.Op, undecided.Steps)
+	}
+}
+
+// A hash may be as bad as it likes: states are told apart by Equal.
+func TestModelHashedBadly(t *testing.T) {
+	rng := rand.New(rand.NewPCG(91, 92))
+	m := StackModel()
+	m.Hash = func([]int64) uint64 { return 0 }
+	counts := map[Verdict]int{}
+	for range 600 {
+		calls := modelHistory(rng.IntN, "stack", 1, []Verb{Insert, Take}, 7)
+		r := m.Check(calls, Budget{})
+		if counts[r.Verdict]++; r.Reason == ReasonVacuous {
+			continue
+		}
+		if want := map[bool]Verdict{true: Valid, false: Invalid}[dumbly("stack", 1, calls)]; r.Verdict != want {
+			t.Fatalf("verdict %s, the oracle says %s\n%+v", r.Verdict, want, calls)
+		}
+	}
+	if counts[Valid] < 60 || counts[Invalid] < 60 {
+		t.Errorf("the generator is lopsided: %v", counts)
+	}
+}
+
+// A file shows the events of one instant session by session, and of one session a return before the next call.
+func TestOneInstant(t *testing.T) {
+	h := history(put(5, 5, 1), put(5, 5, 2), put(5, 5, 3))
+	h.Operations[0].Session, h.Operations[1].Session, h.Operations[2].Session = 7, 3, 7
+	var seen []string
+	for line := range strings.Lines(written(t, h)) {
+		if what, _, ok := strings.Cut(strings.TrimPrefix(line, `{"type":"`), `,"at"`); ok {
+			seen = append(seen, what)
+		}
+	}
+	want := []string{`invoke","id":1`, `ok","id":1`, `invoke","id":0`, `ok","id":0`, `invoke","id":2`, `ok","id":2`}
+	if !reflect.DeepEqual(seen, want) {
+		t.Errorf("got %v, want %v", seen, want)
 	}
 }
