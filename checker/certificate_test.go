@@ -113,6 +113,8 @@ func TestOracleCertificate(t *testing.T) {
 // Replies demand unknown operations, which are put just before them, the earliest call first, and never one
 // that was called too late: each of these is proven without search.
 func TestCertificateReaches(t *testing.T) {
+	at := func(version uint64, op Operation) Operation { op.Version = version; return op }
+	tombstone := func(op Operation, left int64) Operation { op.Arg = left; return op }
 	for _, tt := range []struct {
 		name   string
 		proven bool
@@ -146,6 +148,11 @@ func TestCertificateReaches(t *testing.T) {
 		{"a put for a delete, not a delete", true, []Operation{info(remove(0, 0, true)), info(put(0, 0, 1)), remove(2, 3, true)}},
 		{"an increment, not a put by as much", true, []Operation{put(0, 1, 4), info(put(2, 0, 3)), info(increment(2, 0, 3, 0)), get(5, 6, 7)}},
 		{"an increment that was too far", true, []Operation{info(increment(0, 0, 9, 0)), info(put(0, 0, 100)), info(increment(1, 0, 3, 0)), get(5, 6, 3), get(7, 8, 12)}},
+		{"a tombstone for a delete", true, []Operation{put(0, 1, 1), tombstone(info(remove(2, 0, true)), 7), remove(5, 6, false)}},
+		{"a tombstone at the last instant", true, []Operation{put(0, 1, 1), tombstone(info(remove(6, 0, true)), 7), remove(5, 6, false)}},
+		{"a put, not a delete too late", true, []Operation{put(0, 1, 5), info(put(2, 0, 0)), increment(3, 4, 1, 1), info(remove(7, 0, true))}},
+		{"no increment by nothing, up", true, []Operation{at(1, get(0, 10, 2)), at(2, get(0, 3, 2)), info(increment(0, 0, 2, 0)), info(increment(5, 0, 0, 0))}},
+		{"no increment by nothing, down", true, []Operation{at(1, get(0, 10, -2)), at(2, get(0, 3, -2)), info(increment(0, 0, -2, 0)), info(increment(5, 0, 0, 0))}},
 		{"a delete too late", false, []Operation{put(0, 1, 1), info(remove(7, 0, true)), getMissing(5, 6)}},
 	} {
 		var c Checker

@@ -131,7 +131,7 @@ func (d *decoder) onInvoke(rec *record) error {
 		return fmt.Errorf("unknown kind %q", rec.kind)
 	}
 	op.Kind = Kind(kind)
-	if len(d.ops) == maxOperations || op.ID < 0 || op.ID >= maxOperations {
+	if op.ID < 0 || op.ID >= maxOperations {
 		return fmt.Errorf("id %d, the limit is %d operations", op.ID, maxOperations)
 	}
 	if _, taken := d.position[op.ID]; taken {
@@ -173,11 +173,7 @@ func (d *decoder) onClose(rec *record, outcome Outcome, fields uint) error {
 
 // history puts the operations where their ids say.
 func (d *decoder) history() (*History, error) {
-	h := &History{}
-	if len(d.ops) == 0 {
-		return h, nil
-	}
-	h.Operations = make([]Operation, len(d.ops))
+	h := &History{Operations: make([]Operation, len(d.ops))}
 	for _, op := range d.ops {
 		if op.ID >= len(d.ops) {
 			return nil, fmt.Errorf("id %d among %d operations: ids must be 0 to n-1", op.ID, len(d.ops))

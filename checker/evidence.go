@@ -26,9 +26,8 @@ func (z *zones) contradict() []Operation {
 		}
 	case circular:
 		z.take(z.zones[a].writer)
-		for at := z.zones[a].before; at != a && at >= 0; at = z.zones[at].before {
+		for at := z.zones[a].before; at != a; at = z.zones[at].before {
 			z.take(z.zones[at].writer)
-			z.because(at)
 		}
 		z.because(a)
 	case backwards:
