@@ -77,11 +77,12 @@ func TestNearest(t *testing.T) {
 		}
 		z.zones[n-1].behind = none
 		s, f := rng.Int64N(20), rng.Int64N(20)
-		want := -1
+		want, first := -1, 0 // the least distance, and where the first such two are complete
 		for i := range n {
 			for j := range n {
-				if d := max(i-j, j-i); z.zones[i].f < s && z.zones[j].s > f && (want < 0 || d < want) {
-					want = d
+				d, end := max(i-j, j-i), max(i, j)
+				if z.zones[i].f < s && z.zones[j].s > f && (want < 0 || d < want || d == want && end < first) {
+					want, first = d, end
 				}
 			}
 		}
@@ -89,7 +90,7 @@ func TestNearest(t *testing.T) {
 			continue
 		}
 		early, late := z.nearest(0, s, f)
-		if z.zones[early].f >= s || z.zones[late].s <= f || max(early-late, late-early) != int32(want) {
+		if z.zones[early].f >= s || z.zones[late].s <= f || max(early-late, late-early) != int32(want) || max(early, late) != int32(first) {
 			t.Fatalf("zones %d and %d of %+v for %d, %d: there is a distance of %d", early, late, z.zones, s, f, want)
 		}
 	}
@@ -103,6 +104,13 @@ func TestLateIn(t *testing.T) {
 	for range 3000 {
 		h := register(rng.IntN, 9)
 		swaps(rng.IntN, h)
+		for i := range h.Operations { // 0 is a value like any other
+			for _, v := range []*int64{&h.Operations[i].Old, &h.Operations[i].Arg, &h.Operations[i].Result} {
+				if h.Operations[i].Kind != Delete && *v == 10 {
+					*v = 0
+				}
+			}
+		}
 		if !unique(h) {
 			continue
 		}
@@ -115,18 +123,20 @@ func TestLateIn(t *testing.T) {
 			for at := range z.zones {
 				v := &z.zones[at]
 				f := rng.Int64N(20)
-				want := int64(-1)
+				want, at0 := int64(-1), int32(none)
 				for i, op := range k.operations {
 					found := isRead(op) && seen(op) == v.state || op.Kind == CAS && op.Swapped && op.Old == op.Arg && v.state == (state{op.Old, true})
 					if op.Outcome == Ok && op.Call > f && (int32(i) == v.writer || found) && (want < 0 || op.Return < want) {
-						want = op.Return
+						want, at0 = op.Return, int32(i)
 					}
 				}
 				if want < 0 {
 					continue
 				}
 				tried++
-				if got := z.ops[z.lateIn(int32(at), f)]; got.Outcome != Ok || got.Call <= f || got.Return > want {
+				// The latest call may do as well, or be there for another reason.
+				place := z.lateIn(int32(at), f)
+				if got := z.ops[place]; got.Outcome != Ok || got.Call <= f || got.Return > want || place != at0 && place != v.last || place == at0 && place != v.last && z.ops[v.last].Call > f && until(z.ops[v.last]) <= want {
 					t.Fatalf("after %d in the zone of %+v: %s, want a return at %d at the latest\n%s", f, v.state, line(got), want, show(h))
 				}
 			}
