@@ -35,6 +35,18 @@ func TestEvidence(t *testing.T) {
 			if !slices.IsSortedFunc(evidence, func(a, b Operation) int { return cmp.Compare(a.Call, b.Call) }) {
 				t.Fatalf("not by call\n%s", show(&History{Operations: evidence}))
 			}
+			for _, op := range evidence { // no write is taken from under its reader
+				found := sightOf(&op)
+				for _, w := range h.Operations {
+					left, _ := leaves(&w)
+					if !found.exact || w.Outcome == Fail || isRead(&w) || left != found.state || op.Outcome != Ok || sightOf(&w).exact && sightOf(&w).state == left || w.ID == op.ID { // or it only found it too
+						continue
+					}
+					if !slices.ContainsFunc(evidence, func(o Operation) bool { return o.ID == w.ID }) {
+						t.Fatalf("operation %d is there without %d, which wrote what it found\n%s\n%s", op.ID, w.ID, show(h), show(&History{Operations: evidence}))
+					}
+				}
+			}
 			for i, op := range evidence {
 				was := h.Operations[op.ID]
 				if op.Kind == Put && was.Kind == CAS {

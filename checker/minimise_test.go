@@ -148,3 +148,32 @@ func TestModelCoreOfALongHistory(t *testing.T) {
 		t.Errorf("%s, operation %d, core %v", r.Verdict, r.Op, r.Core)
 	}
 }
+
+// A sweep takes all that can go, whatever stands together, and says whether that was anything.
+func TestSweep(t *testing.T) {
+	for n := range 12 {
+		for needed := range 1 << n {
+			var candidates [][]int
+			for i := range n {
+				candidates = append(candidates, []int{2 * i, 2*i + 1})
+			}
+			gone := make([]bool, 2*n)
+			took := sweep(candidates, gone, func() bool {
+				for i := range n {
+					if needed>>i&1 == 1 && (gone[2*i] || gone[2*i+1]) {
+						return false
+					}
+				}
+				return true
+			})
+			for i := range gone {
+				if gone[i] != (needed>>(i/2)&1 == 0) {
+					t.Fatalf("%d candidates, needed %b: gone %v", n, needed, gone)
+				}
+			}
+			if took != (needed != 1<<n-1) {
+				t.Fatalf("%d candidates, needed %b: took %v", n, needed, took)
+			}
+		}
+	}
+}

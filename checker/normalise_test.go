@@ -98,3 +98,31 @@ func TestUnknownsCostNoSearch(t *testing.T) {
 		t.Errorf("%s %s in %d steps", r.Verdict, r.Reason, r.Steps)
 	}
 }
+
+// One pass resolves a chain whose links were called in order, however long, seen at its end or not.
+func TestNormaliserOfChains(t *testing.T) {
+	for _, seen := range []bool{false, true} {
+		ops := []Operation{put(0, 1, 100)}
+		for i := range int64(50) {
+			op := swap(10+i, 0, 100+i, 101+i)
+			open(&op)
+			ops = append(ops, op)
+		}
+		if seen {
+			ops = append(ops, get(200, 201, 150))
+		}
+		for i := range ops {
+			ops[i].ID, ops[i].Session = i, int32(i)
+		}
+		var n normaliser
+		got := n.normalise(slices.Clone(ops))
+		if want := map[bool]int{false: 1, true: 52}[seen]; len(got) != want {
+			t.Errorf("seen %v: %d operations left, want %d", seen, len(got), want)
+		}
+		for _, op := range got {
+			if op.Outcome != Ok || op.Return == never || op.Kind == CAS && op.Return != 201 {
+				t.Errorf("seen %v: %s", seen, line(&op))
+			}
+		}
+	}
+}

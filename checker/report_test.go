@@ -99,6 +99,9 @@ func TestStepsOfBoth(t *testing.T) {
 			if r.Steps > limit {
 				more++
 			}
+			if h.Operations[r.Op].Outcome != Ok {
+				t.Fatalf("operation %d had no reply to explain\n%s", r.Op, show(h))
+			}
 			if r.Steps < 1 {
 				t.Fatalf("%d steps of search and minimiser\n%s", r.Steps, show(h))
 			}
@@ -152,5 +155,13 @@ func TestNothingIsLegal(t *testing.T) {
 		if got := s.judge(ops); got != legal {
 			t.Errorf("answer %d", got)
 		}
+	}
+}
+
+// What returned later than the operation that no order explains is shown open, as it was then.
+func TestCoreAsItStood(t *testing.T) {
+	r := CheckLinearizable(history(put(0, 10, 1), put(20, 90, 2), get(30, 40, 2), get(50, 60, 1)), Budget{})
+	if r.Verdict != Invalid || !strings.Contains(r.Text, "  #1    session 1   [20, ...] put 2 -> info") {
+		t.Errorf("%s\n%s", r.Verdict, r.Text)
 	}
 }
