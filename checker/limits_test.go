@@ -10,8 +10,6 @@ import (
 	"strings"
 	"testing"
 	"testing/iotest"
-
-	"github.com/saros-sim/saros/checker/internal/valid"
 )
 
 // What is at a limit is allowed, and written and read again as it is; one more is refused.
@@ -33,13 +31,13 @@ func TestLimits(t *testing.T) {
 			op.Old, op.Arg, op.Result, op.Session = math.MaxInt64, math.MaxInt64, math.MaxInt64, math.MaxInt32
 			op.Version, op.CommitTS, op.Found, op.Swapped = math.MaxUint64, math.MaxInt64, true, true
 		}},
-		{"the last instant", true, func(op *Operation) { op.Call, op.Return = valid.MaxTime, valid.MaxTime }},
-		{"called after it", false, func(op *Operation) { op.Call, op.Return = valid.MaxTime+1, valid.MaxTime+1 }},
-		{"returned after it", false, func(op *Operation) { op.Return = valid.MaxTime + 1 }},
+		{"the last instant", true, func(op *Operation) { op.Call, op.Return = maxTime, maxTime }},
+		{"called after it", false, func(op *Operation) { op.Call, op.Return = maxTime+1, maxTime+1 }},
+		{"returned after it", false, func(op *Operation) { op.Return = maxTime + 1 }},
 		{"the first commit", true, func(op *Operation) { op.CommitTS = 1 }},
 		{"a commit before it", false, func(op *Operation) { op.CommitTS = -1 }},
-		{"the longest key", true, func(op *Operation) { op.Key = strings.Repeat("\x01", valid.MaxKeyBytes) }},
-		{"a longer key", false, func(op *Operation) { op.Key = strings.Repeat("k", valid.MaxKeyBytes+1) }},
+		{"the longest key", true, func(op *Operation) { op.Key = strings.Repeat("\x01", 4<<10) }},
+		{"a longer key", false, func(op *Operation) { op.Key = strings.Repeat("k", (4<<10)+1) }},
 		{"a key of broken UTF-8", false, func(op *Operation) { op.Key = "a\xc3" }},
 		{"an info with a result", false, func(op *Operation) { *op = without(*op, Info); op.Result = 1 }},
 		{"an info that found", false, func(op *Operation) { *op = without(*op, Info); op.Found = true }},
@@ -135,10 +133,10 @@ func TestModelLimits(t *testing.T) {
 		why   string
 	}{
 		{"a call", call(Ok, 0, 0), Valid, ""},
-		{"the last instant", call(Ok, valid.MaxTime, valid.MaxTime), Valid, ""},
-		{"called too late", call(Info, valid.MaxTime+1, 0), Unknown, ReasonNotApplicable},
+		{"the last instant", call(Ok, maxTime, maxTime), Valid, ""},
+		{"called too late", call(Info, maxTime+1, 0), Unknown, ReasonNotApplicable},
 		{"called too early", call(Info, -1, 0), Unknown, ReasonNotApplicable},
-		{"returned too late", call(Ok, 0, valid.MaxTime+1), Unknown, ReasonNotApplicable},
+		{"returned too late", call(Ok, 0, maxTime+1), Unknown, ReasonNotApplicable},
 		{"returned before it was called", call(Ok, 5, 4), Unknown, ReasonNotApplicable},
 		{"no outcome", call(Info+1, 0, 1), Unknown, ReasonNotApplicable},
 		{"given up, no matter when", append(call(Info, 5, 4), call(Ok, 0, 1)...), Valid, ""},
