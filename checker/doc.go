@@ -14,15 +14,17 @@
 //	                                                        ├────► Valid
 //	                                                        └────► Unknown: out of steps
 //
-// Zones are the values of a register, each with its writer and its readers; where values are unique their
-// intervals decide, in O(n log n), and a contradiction is a handful of operations. They do not apply to
-// increments, to values written twice, and to deletes that somebody may have seen. A certificate is an
+// Zones are the states of a register (a value, or missing by the tombstone of a delete), each with its
+// writer and its readers; where each state was left once their intervals decide, in O(n log n), and a
+// contradiction is a handful of operations. They do not apply to increments, to values written twice, and
+// to deletes without a tombstone that somebody may have seen. A certificate is an
 // order that somebody claims (here: the log index each reply carried), replayed against the sequential
 // specification; an order that replays is a proof whoever supplied it, one that does not proves nothing.
 // Normalising resolves operations of unknown outcome without search where that loses nothing. Porcupine
 // (A. Athalye) confirms evidence and searches for the rest, with the algorithm of Wing and Gong as
-// refined by G. Lowe. (On a key with increments or deletes the certificate goes before the zones, which
-// are then rarely needed.) Stream is the zones of one register while it runs.
+// refined by G. Lowe. (On a key with increments or such deletes the certificate goes before the zones, which
+// are then rarely needed.) Stream is the zones of registers while they run: it knows at once when a
+// history stops being linearizable.
 //
 // The world it assumes: sequential clients (sessions), one open operation each; virtual time in integer
 // nanoseconds; closed intervals, so that operations which touch at one instant are concurrent; keys
@@ -42,6 +44,8 @@
 // (CheckExactlyOnce) are judged from what replies claim, by sweeps; Invalid then says that the claims
 // contradict each other.
 //
-// Transactions over several keys are judged by package txn. Left out is the search for the smallest
+// History.Coverage says what a history put to the test. Transactions over several keys are judged by package
+// txn; histories of other tools are read by package histories. docs/checkers.md says which check is for
+// what, what it costs, and what it is held against. Left out is the search for the smallest
 // core there is: the minimiser ends in a small one.
 package checker
