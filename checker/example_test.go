@@ -41,5 +41,7 @@ func Example() {
 	// * #1    session 1   [130, 150] put 2 -> ok
 	// > #2    session 2   [160, 165] get -> 1
 	//
-	// Operation 2 (get -> 1) returned at 165; no order of the core, each operation at one instant within its interval, gives that answer.
+	// #0 (put 1 -> ok) returned at 120, before #1 (put 2 -> ok) was called at 130: 2 was there after 1.
+	// #1 (put 2 -> ok) returned at 150, before #2 (get -> 1) was called at 160: 1 was there after 2.
+	// 2 was written once, so it cannot be there both before and after.
 }

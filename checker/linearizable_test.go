@@ -70,7 +70,7 @@ func TestAnomalies(t *testing.T) {
 		{
 			"stale read",
 			[]Operation{put(0, 10, 1), put(20, 30, 2), get(40, 50, 1)},
-			2, "linearizability/get", []int{0, 1, 2}, "no order of the core",
+			2, "linearizability/get", []int{0, 1, 2}, "#1 (put 2 -> ok) returned at 30, before #2 (get -> 1) was called at 40: 1 was there after 2.",
 			[]Operation{put(0, 10, 1), put(20, 40, 2), get(40, 50, 1)},
 		},
 		{
@@ -82,19 +82,19 @@ func TestAnomalies(t *testing.T) {
 		{
 			"a new value, then the old",
 			[]Operation{put(0, 10, 1), put(20, 90, 2), get(30, 40, 2), get(50, 60, 1)},
-			3, "linearizability/get", []int{0, 1, 2, 3}, "no order of the core",
+			3, "linearizability/get", []int{0, 1, 2, 3}, "#2 (get -> 2) returned at 40, before #3 (get -> 1) was called at 50: 1 was there after 2.",
 			[]Operation{put(0, 10, 1), put(20, 90, 2), get(30, 50, 2), get(50, 60, 1)},
 		},
 		{
 			"lost acknowledged write",
 			[]Operation{put(0, 10, 1), getMissing(20, 30)},
-			1, "linearizability/get", []int{0, 1}, "no order of the core",
+			1, "linearizability/get", []int{0, 1}, "Nothing is there before the start.",
 			[]Operation{info(put(0, 10, 1)), getMissing(20, 30)},
 		},
 		{
 			"lost write, after a delete",
 			[]Operation{put(0, 10, 1), remove(20, 30, false)},
-			1, "linearizability/delete", []int{0, 1}, "no order of the core",
+			1, "linearizability/delete", []int{0, 1}, "#0 (put 1 -> ok) returned at 10, before #1 (delete -> missing) was called at 20",
 			[]Operation{put(0, 10, 1), remove(20, 30, true)},
 		},
 		{
@@ -136,19 +136,19 @@ func TestAnomalies(t *testing.T) {
 		{
 			"two winners of one cas",
 			[]Operation{put(0, 10, 1), swap(20, 30, 1, 2), swap(20, 30, 1, 3)},
-			2, "linearizability/cas", []int{0, 1, 2}, "no order of the core",
+			2, "linearizability/cas", []int{0, 1, 2}, "#1 (cas 1 to 2 -> swapped) and #2 (cas 1 to 3 -> swapped) both replaced 1.",
 			[]Operation{put(0, 10, 1), swap(20, 30, 1, 2), swap(20, 30, 2, 3)},
 		},
 		{
 			"cas refused without reason",
 			[]Operation{put(0, 10, 1), swapSaw(20, 30, 1, 2, 1)},
-			1, "linearizability/cas", []int{0, 1}, "no order of the core",
+			1, "linearizability/cas", []int{0, 1}, "#1 (cas 1 to 2 -> 1) found the value that it wanted, and did not swap.",
 			[]Operation{put(0, 10, 1), swapSaw(20, 30, 3, 2, 1)},
 		},
 		{
 			"an unknown write takes effect twice",
 			[]Operation{info(put(0, 5, 1)), get(10, 20, 1), put(30, 40, 2), get(50, 60, 2), get(70, 80, 1)},
-			4, "linearizability/get", []int{0, 1, 2, 4}, "no order of the core",
+			4, "linearizability/get", []int{0, 1, 2, 4}, "#2 (put 2 -> ok) returned at 40, before #4 (get -> 1) was called at 70: 1 was there after 2.",
 			[]Operation{info(put(0, 5, 1)), get(10, 20, 1), put(30, 90, 2), get(50, 60, 1), get(70, 80, 1)},
 		},
 		{
@@ -380,7 +380,9 @@ around it on this key (> cannot be placed, * in the core)
 > #4    session 4   [40, 50] get -> 1
   #5    session 5   [60, 70] get -> 2
 
-Operation 4 (get -> 1) returned at 50; no order of the core, each operation at one instant within its interval, gives that answer.
+#0 (put 1 -> ok) returned at 10, before #2 (put 2 -> ok) was called at 20: 2 was there after 1.
+#2 (put 2 -> ok) returned at 30, before #4 (get -> 1) was called at 40: 1 was there after 2.
+2 was written once, so it cannot be there both before and after.
 `
 	if got := CheckLinearizable(h, Budget{}).Text; got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)

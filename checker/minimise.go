@@ -2,6 +2,7 @@ package checker
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 )
 
@@ -131,11 +132,15 @@ func (c *Checker) explain(h *History, ops []*Operation, evidence []Operation) Re
 	core := m.run()
 	op = asSeen(ops, op)
 	r := Report{Verdict: Invalid, Class: "linearizability/" + op.Kind.String(), Key: op.Key, Op: op.ID}
+	why := c.zones.why(core, func(op *Operation) string {
+		seen := asSeen(ops, *op)
+		return fmt.Sprintf("#%d (%s)", op.ID, describe(&seen))
+	})
 	for i := range core {
 		core[i] = asSeen(ops, core[i])
 		r.Core = append(r.Core, core[i].ID)
 	}
-	r.Text = text(h, &op, core)
+	r.Text = text(h, &op, core, why)
 	return r
 }
 

@@ -15,8 +15,8 @@ const (
 )
 
 // text is the report that a person reads. Operations are listed by call; core is what contradicts
-// itself, as it stood when op returned.
-func text(h *History, op *Operation, core []Operation) string {
+// itself, as it stood when op returned; why says what, if it is not nil.
+func text(h *History, op *Operation, core []Operation, why []string) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "key %+q: no order of the operations explains operation %d\n", op.Key, op.ID)
 	fmt.Fprintf(&b, "\n  %s\n", line(op))
@@ -57,7 +57,10 @@ func text(h *History, op *Operation, core []Operation) string {
 		}
 		fmt.Fprintf(&b, "%c %s\n", mark, line(key[i]))
 	}
-	fmt.Fprintf(&b, "\n%s\n", sentence(op, key))
+	if len(why) == 0 {
+		why = []string{sentence(op, key)}
+	}
+	fmt.Fprintf(&b, "\n%s\n", strings.Join(why, "\n"))
 	return b.String()
 }
 
