@@ -124,7 +124,7 @@ func TestAnomalies(t *testing.T) {
 		{
 			"lost increment",
 			[]Operation{increment(0, 10, 1, 1), increment(0, 10, 1, 1)},
-			1, "linearizability/increment", []int{0, 1}, "no order of the core",
+			1, "linearizability/increment", []int{0, 1}, "No order of the core, each operation at one instant within its interval, gives #1 (increment +1 -> 1) its answer.",
 			[]Operation{increment(0, 10, 1, 1), increment(0, 10, 1, 2)},
 		},
 		{
@@ -154,7 +154,7 @@ func TestAnomalies(t *testing.T) {
 		{
 			"a deleted value comes back",
 			[]Operation{put(0, 10, 1), remove(20, 30, true), get(40, 50, 1)},
-			2, "linearizability/get", []int{0, 1, 2}, "no order of the core",
+			2, "linearizability/get", []int{0, 1, 2}, "#1 (delete -> found) returned at 30, before #2 (get -> 1) was called at 40.\nNo order of the core that keeps to this",
 			[]Operation{put(0, 10, 1), info(remove(20, 30, true)), get(40, 50, 1)},
 		},
 	} {

@@ -368,7 +368,6 @@ func (m *Model[S, I, O]) text(key string, op task[I, O], core []task[I, O]) stri
 	}
 	b.WriteByte('\n')
 	lanes(&b, rows)
-	fmt.Fprintf(&b, "\nOperation %d (%s) returned at %d; no order of the core, each operation at one instant within its interval, gives that answer.\n",
-		op.id, m.Describe(*op.in, op.out), op.ret)
+	fmt.Fprintf(&b, "\n%s\n", strings.Join(noOrder(rows, fmt.Sprintf("#%d (%s)", op.id, m.Describe(*op.in, op.out))), "\n"))
 	return b.String()
 }

@@ -60,6 +60,9 @@ func text(h *History, op *Operation, core []Operation, why []string) string {
 	if len(why) == 0 {
 		why = []string{sentence(op, key)}
 	}
+	if why[0] == "" {
+		why = noOrder(rowsOf(core), fmt.Sprintf("#%d (%s)", op.ID, describe(op)))
+	}
 	fmt.Fprintf(&b, "\n%s\n", strings.Join(why, "\n"))
 	return b.String()
 }
@@ -146,13 +149,11 @@ func lanes(b *strings.Builder, ops []row) {
 	lane.Draw(b, rows)
 }
 
-// sentence says what is wrong, as closely as can be told without proof of more than the core proves.
+// sentence says of a state that was found why nobody can have left it; "" if somebody can.
 func sentence(op *Operation, key []*Operation) string {
 	found := sightOf(op)
-	whole := fmt.Sprintf("Operation %d (%s) returned at %d; no order of the core, each operation at one instant within its interval, gives that answer.",
-		op.ID, describe(op), op.Return)
 	if !found.exact || found.missing || found.state == (state{}) {
-		return whole
+		return ""
 	}
 	var failed, late, other int // operations that may have left the value
 	var example int
@@ -161,7 +162,7 @@ func sentence(op *Operation, key []*Operation) string {
 		switch {
 		case w.ID == op.ID || isRead(w) || !known && w.Outcome == Fail:
 		case !known: // an increment that may have left any value
-			return whole
+			return ""
 		case left != found.state:
 		case w.Outcome == Fail:
 			failed, example = failed+1, w.ID
@@ -173,7 +174,7 @@ func sentence(op *Operation, key []*Operation) string {
 	}
 	switch {
 	case other > 0:
-		return whole
+		return ""
 	case late > 0:
 		return fmt.Sprintf("Operation %d (%s) found %s at %d, before operation %d, which wrote it, was called.",
 			op.ID, describe(op), found.state, op.Return, example)

@@ -2,8 +2,28 @@ package checker
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
+
+// noOrder says who was over before whom, in a core of which no order gives an operation its answer.
+func noOrder(core []row, op string) (list []string) {
+	before := func(a, b *row) bool { return !a.open && a.ret < b.call }
+	for i := range core {
+		for j := range core {
+			a, b := &core[i], &core[j]
+			between := func(c row) bool { return before(a, &c) && before(&c, b) }
+			if before(a, b) && !slices.ContainsFunc(core, between) {
+				list = append(list, fmt.Sprintf("#%d (%s) returned at %d, before #%d (%s) was called at %d.", a.id, a.label, a.ret, b.id, b.label, b.call))
+			}
+		}
+	}
+	keeps := " that keeps to this"
+	if len(list) == 0 {
+		keeps = ""
+	}
+	return append(list, fmt.Sprintf("No order of the core%s, each operation at one instant within its interval, gives %s its answer.", keeps, op))
+}
 
 // why says in sentences what contradicts itself in a core, one for each thing that a reader must see; name
 // is what to call an operation. It is empty where zones find nothing.
