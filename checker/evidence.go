@@ -54,7 +54,7 @@ func (z *zones) cross(a, b int32) {
 
 func (z *zones) span(root int32) block {
 	b := block{f: never, root: root, s: z.zones[root].s}
-	for at := root; at >= 0; at = z.zones[at].behind {
+	for at := root; at != none; at = z.zones[at].behind {
 		b.f, b.s = min(b.f, z.zones[at].f), max(b.s, z.zones[at].s)
 	}
 	return b
@@ -101,7 +101,10 @@ func (z *zones) lateIn(at int32, f int64) int32 {
 func found(op *Operation, s state) bool {
 	switch op.Kind {
 	case CAS:
-		return !op.Swapped && seen(op) == s || op.Old == op.Arg && s == state{op.Old, true}
+		if op.Swapped {
+			return op.Old == op.Arg && s == state{op.Old, true}
+		}
+		return seen(op) == s
 	case Delete: // without a tombstone
 		return op.Arg == 0 && !op.Found && s == state{}
 	}
@@ -138,12 +141,8 @@ func (z *zones) because(at int32) {
 	if at == start {
 		return
 	}
-	for v := &z.zones[at]; ; v = &z.zones[v.behind] {
-		switch {
-		case v.writer >= 0 && z.ops[v.writer].Outcome == Ok:
-			z.take(v.writer)
-			return
-		case v.seen >= 0:
+	for v := &z.zones[at]; v.writer == none || z.ops[v.writer].Outcome != Ok; v = &z.zones[v.behind] {
+		if v.seen != none {
 			z.take(v.seen)
 			return
 		}
@@ -158,7 +157,7 @@ func (z *zones) take(i int32) {
 		op := z.ops[i]
 		known := slices.Contains(z.evidence, op)
 		z.evidence = append(z.evidence, op)
-		if known || op.Kind != Delete || op.Outcome != Ok || op.Arg == 0 {
+		if known || op.Kind != Delete {
 			return
 		}
 		i = z.zones[z.find(seen(op))].writer
@@ -173,7 +172,7 @@ func (z *zones) copies() (list []Operation) {
 		if op.Outcome != Ok {
 			open(&copied)
 		}
-		if op.Kind == CAS && !isRead(op) && op.Old != op.Arg && z.zones[z.find(state{op.Old, true})].writer >= 0 && !z.writes(op.Old) {
+		if op.Kind == CAS && !isRead(op) && z.zones[z.find(state{op.Old, true})].writer >= 0 && !z.writes(state{op.Old, true}) {
 			copied.Kind, copied.Old, copied.Swapped = Put, 0, false
 		}
 		list = append(list, copied)
@@ -181,10 +180,11 @@ func (z *zones) copies() (list []Operation) {
 	return list
 }
 
-// writes reports whether an operation of the evidence may leave value.
-func (z *zones) writes(value int64) bool {
+// writes reports whether an operation of the evidence may leave s.
+func (z *zones) writes(s state) bool {
 	return slices.ContainsFunc(z.evidence, func(op *Operation) bool {
-		return (op.Kind == Put || op.Kind == CAS && !isRead(op)) && op.Arg == value
+		left, _ := leaves(op)
+		return !isRead(op) && left == s
 	})
 }
 

@@ -11,7 +11,7 @@ import (
 // A legal history is legal at every earlier instant, so halving finds it. base must be illegal; what
 // is returned is proven illegal, even where steps run short and an earlier return might do.
 func (c *Checker) firstUnexplained(base []Operation) (Operation, []Operation) {
-	returns := make([]Operation, 0, len(base))
+	var returns []Operation
 	for _, op := range base {
 		if op.Outcome == Ok {
 			returns = append(returns, op)

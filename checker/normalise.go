@@ -15,8 +15,8 @@ type normaliser struct {
 	first     map[state]int64 // earliest return of an operation that found it for certain
 }
 
-// normalise works in place and returns what is left. Unknown operations must have Outcome Info and
-// Return never; unknown reads must be gone.
+// normalise works in place and returns what is left. ops must be sorted by call, unknown ones have
+// Outcome Info and Return never, and unknown reads be gone.
 func (n *normaliser) normalise(ops []Operation) []Operation {
 	unknown := 0
 	for i := range ops {
@@ -27,7 +27,6 @@ func (n *normaliser) normalise(ops []Operation) []Operation {
 	if unknown == 0 {
 		return ops
 	}
-	slices.SortFunc(ops, func(a, b Operation) int { return byCall(&a, &b) })
 	ops = n.dropUnseen(ops)
 	n.settleSeen(ops)
 	return ops
@@ -39,19 +38,17 @@ func (n *normaliser) dropUnseen(ops []Operation) []Operation {
 		for i := range ops {
 			n.sightings.add(&ops[i], 1)
 		}
-		kept := len(ops)
+		all := len(ops)
 		// Latest call first: the last link of a chain goes, and then nobody has seen the one before it.
 		for i := len(ops) - 1; i >= 0; i-- {
 			if op := &ops[i]; op.Outcome != Ok && n.sightings.unseen(op) {
 				n.sightings.add(op, -1)
 				op.Kind = Get // marks it: an unknown read says nothing
-				kept--
 			}
 		}
-		if kept == len(ops) {
+		if ops = slices.DeleteFunc(ops, func(op Operation) bool { return op.Outcome != Ok && op.Kind == Get }); len(ops) == all {
 			break
 		}
-		ops = slices.DeleteFunc(ops, func(op Operation) bool { return op.Outcome != Ok && op.Kind == Get })
 	}
 	return ops
 }
@@ -66,7 +63,7 @@ func (n *normaliser) settleSeen(ops []Operation) {
 	}
 	clear(n.writers)
 	clear(n.first)
-	n.writers[state{}] = 2 // the start, and every delete without a tombstone
+	n.writers[state{}] = 1 // the start; every delete without a tombstone is one more
 	for i := range ops {
 		op := &ops[i]
 		after, known := leaves(op)
@@ -80,8 +77,8 @@ func (n *normaliser) settleSeen(ops []Operation) {
 			n.found(op)
 		}
 	}
-	for changed, round := true, 0; changed && round < rounds; round++ {
-		changed = false
+	for range rounds {
+		changed := false
 		for i := len(ops) - 1; i >= 0; i-- {
 			op := &ops[i]
 			if op.Return != never {
@@ -99,6 +96,9 @@ func (n *normaliser) settleSeen(ops []Operation) {
 			n.found(op)
 			changed = true
 		}
+		if !changed {
+			break
+		}
 	}
 }
 
@@ -108,9 +108,11 @@ func (n *normaliser) found(op *Operation) {
 	if !s.exact || s.missing {
 		return
 	}
-	if first, ok := n.first[s.state]; !ok || op.Return < first {
-		n.first[s.state] = op.Return
+	first, known := n.first[s.state]
+	if !known {
+		first = never
 	}
+	n.first[s.state] = min(first, op.Return)
 }
 
 // sightings counts who may find what, and how late.
@@ -160,7 +162,7 @@ func (s *sightings) add(op *Operation, by int) {
 	}
 }
 
-// unseen reports that a legal history stays legal without the mutation m.
+// unseen reports that a legal history stays legal without the mutation m, which is counted in.
 //
 // Take a legal order and remove m. Until the next change of state, no operation can have found what m
 // left: that is the condition. So the operations in that stretch are puts, unknown deletes and unknown
@@ -170,9 +172,9 @@ func (s *sightings) add(op *Operation, by int) {
 // states are the same. A CAS leaves the key in existence as it was, so deletes cannot tell whether it
 // happened.
 func (s *sightings) unseen(m *Operation) bool {
-	after, known := leaves(m)
+	after, _ := leaves(m) // where that is not known m is one of all
 	switch {
-	case !known || s.all.since(m.Call):
+	case s.all.since(m.Call):
 		return false
 	case !after.exists && s.missing.since(m.Call), m.Kind != CAS && after.exists && s.existing.since(m.Call):
 		return false

@@ -7,13 +7,13 @@ type state struct {
 	exists bool
 }
 
-// step applies op and reports whether the reply agrees. An operation of unknown outcome has no reply
-// to disagree with; not having happened is the same as happening after everything else.
+// step applies op and reports whether the reply agrees. A mutation of unknown outcome has no reply to
+// disagree with, and unknown reads are gone; not having happened is the same as happening after everything else.
 func (s state) step(op *Operation) (state, bool) {
 	known := op.Outcome == Ok
 	switch op.Kind {
 	case Get:
-		return s, !known || s == seen(op)
+		return s, s == seen(op)
 	case Put:
 		return state{op.Arg, true}, true
 	case CAS:
@@ -21,7 +21,7 @@ func (s state) step(op *Operation) (state, bool) {
 		switch {
 		case swaps:
 			return state{op.Arg, true}, !known || op.Swapped
-		case known && op.Swapped:
+		case op.Swapped:
 			return s, false
 		}
 		return s, !known || s == seen(op)
@@ -64,10 +64,7 @@ func sightOf(op *Operation) sight {
 	known := op.Outcome == Ok
 	switch op.Kind {
 	case Get:
-		if !known {
-			return sight{}
-		}
-		return sight{exact: true, state: seen(op)}
+		return sight{exact: true, state: seen(op)} // unknown reads are gone
 	case CAS:
 		if known && !op.Swapped {
 			return sight{exact: true, state: seen(op)}

@@ -42,7 +42,6 @@ type zones struct {
 	anonymous    bool  // a delete without a tombstone found the key missing
 	tombstones   bool
 
-	bound    int // zones that happened and belong to no block yet
 	best     contradiction
 	evidence []*Operation
 }
@@ -123,7 +122,7 @@ func (z *zones) start(ops []*Operation) {
 	}
 	z.table = slices.Grow(z.table[:0], size)[:size]
 	clear(z.table)
-	z.ops, z.complete, z.bound, z.best = ops, true, 0, contradiction{}
+	z.ops, z.complete, z.best = ops, true, contradiction{}
 	z.zones = slices.Grow(z.zones[:0], len(ops)+1)
 	z.blocks = z.blocks[:0]
 	z.missingUntil, z.deletedFrom, z.anonymous, z.tombstones = math.MinInt64, never, false, false
@@ -149,8 +148,7 @@ func (z *zones) collect() bool {
 		case op.Kind == Delete && !known:
 			z.deletedFrom = min(z.deletedFrom, op.Call)
 		case op.Kind == Delete && op.Found:
-			z.complete = false
-			z.deletedFrom = math.MinInt64
+			z.deletedFrom = math.MinInt64 // from the start on, as far as anybody can tell
 		case op.Kind == Delete: // found it missing, by whatever tombstone
 			z.read(i, op, state{})
 			z.anonymous = true
@@ -212,7 +210,7 @@ func (v *zone) add(i int32, op *Operation) {
 	if op.Outcome == Ok && op.Return < v.f {
 		v.f, v.first = op.Return, i
 	}
-	if op.Call > v.s || v.last < 0 {
+	if op.Call > v.s {
 		v.s, v.last = op.Call, i
 	}
 }
@@ -268,7 +266,6 @@ func (z *zones) bindDown(at int32) {
 	for {
 		v := &z.zones[at]
 		v.stage = happened
-		z.bound++
 		switch {
 		case at == start:
 			return
@@ -278,7 +275,7 @@ func (z *zones) bindDown(at int32) {
 		case v.seen >= 0 && z.ops[v.seen].Return < z.ops[v.writer].Call:
 			z.offer(future, at, none, z.ops[v.seen].Return)
 		}
-		if v.before < 0 {
+		if v.before == none {
 			return
 		}
 		u := &z.zones[v.before]
@@ -286,7 +283,7 @@ func (z *zones) bindDown(at int32) {
 		case u.stage == ambiguous:
 			v.before = none
 			return
-		case u.behind >= 0:
+		case u.behind != none:
 			z.offer(forked, u.behind, at, max(z.knownAt(u.behind), z.knownAt(at)))
 			v.before = none
 			return
@@ -310,14 +307,10 @@ func (z *zones) knownAt(at int32) int64 {
 
 // build makes blocks of the zones that happened, from each that is bound to none before.
 func (z *zones) build() {
-	z.blocks = slices.Grow(z.blocks, z.bound)
 	for at := range z.zones {
-		if v := &z.zones[at]; v.stage == happened && v.before < 0 {
+		if v := &z.zones[at]; v.stage == happened && v.before == none {
 			z.buildFrom(int32(at))
 		}
-	}
-	if z.bound == 0 {
-		return
 	}
 	for at := range z.zones {
 		if z.zones[at].stage == happened {
@@ -329,27 +322,25 @@ func (z *zones) build() {
 // buildFrom makes the block that begins with zone root.
 func (z *zones) buildFrom(root int32) {
 	b := block{f: never, s: math.MinInt64, root: root}
-	latest := root // zone with the latest call so far
-	for at := root; at >= 0; at = z.zones[at].behind {
+	latest := root // zone with the latest call so far, the nearest such
+	for at := root; at != none; at = z.zones[at].behind {
 		v := &z.zones[at]
 		if v.f < b.s {
 			z.offer(backwards, latest, at, v.f)
 		}
-		if v.s > b.s {
+		if v.s >= b.s {
 			b.s, latest = v.s, at
 		}
 		b.f = min(b.f, v.f)
 		v.stage = placed
-		z.bound--
 	}
-	if b.f < never { // else what was bound to it has several writers: it may stand anywhere
-		z.blocks = append(z.blocks, b)
-	}
+	z.blocks = append(z.blocks, b)
 }
 
 // compare looks for blocks that must each stand behind the other, in one pass by f. Of the blocks so far
 // only the one with the latest call can be one of them: with two that reach beyond the f at hand, these two
-// would have been.
+// would have been. The start returned before all time, so it comes first, and if it contradicts any block then
+// the next; it counts from the latest return that found it, and hides no others.
 func (z *zones) compare() {
 	z.sortBlocks()
 	if len(z.blocks) == 0 {
@@ -359,16 +350,18 @@ func (z *zones) compare() {
 	for _, v := range z.blocks[1:] {
 		if v.f < latest.s && latest.f < v.s {
 			at := v.f
-			if last := z.zones[start].last; latest.root == start && last >= 0 {
-				at = z.ops[last].Return
+			if latest.root == start {
+				at = max(at, z.missingUntil)
 			}
 			z.offer(crossed, latest.root, v.root, at)
 		}
-		if v.s > latest.s {
+		if v.s > latest.s || latest.root == start {
 			latest = v
 		}
 	}
 }
+
+func byF(a, b block) int { return cmp.Compare(a.f, b.f) }
 
 const digitBits = 11
 
@@ -376,13 +369,10 @@ const digitBits = 11
 // digits.
 func (z *zones) sortBlocks() {
 	if len(z.blocks) < 1<<digitBits {
-		slices.SortStableFunc(z.blocks, func(a, b block) int { return cmp.Compare(a.f, b.f) })
+		slices.SortStableFunc(z.blocks, byF)
 		return
 	}
-	least, most := z.blocks[0].f, z.blocks[0].f
-	for _, b := range z.blocks {
-		least, most = min(least, b.f), max(most, b.f)
-	}
+	least, most := slices.MinFunc(z.blocks, byF).f, slices.MaxFunc(z.blocks, byF).f
 	z.sorting = slices.Grow(z.sorting[:0], len(z.blocks))[:len(z.blocks)]
 	for shift := uint(0); uint64(most-least)>>shift > 0; shift += digitBits {
 		var from [1 << digitBits]int32

@@ -1,6 +1,7 @@
 package checker
 
 import (
+	"cmp"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -62,7 +63,7 @@ func unique(h *History) bool {
 		op := &h.Operations[i]
 		left, _ := leaves(op)
 		switch {
-		case op.Kind == Get:
+		case isRead(op):
 			continue
 		case op.Kind == Increment, left == state{}, slices.Contains(states, left):
 			return false
@@ -95,6 +96,9 @@ func swaps(d draw, h *History) {
 			}
 		case op.Kind == Get && d(8) == 0:
 			op.Kind, op.Old, op.Arg = CAS, 10+int64(d(7)), int64(20+i)
+			if op.Outcome == Ok && d.one(2) {
+				op.Arg = other.Arg // it did not write it
+			}
 		}
 	}
 }
@@ -184,4 +188,277 @@ func TestSortBlocks(t *testing.T) {
 			t.Errorf("span %d: not sorted", span)
 		}
 	}
+}
+
+// zonesTwin says what decide must say of operations sorted by call, from the definition of a zone, comparing
+// all with all: the answer, each contradiction with the zones that make it, and when it was complete.
+type zonesTwin struct {
+	ops   []*Operation
+	zones map[state]*zoneTwin
+	list  []*zoneTwin
+	found []contradictionTwin
+	vague bool // forks are chosen from, and what is chosen decides what else there is
+}
+
+type zoneTwin struct {
+	state
+	writers, finders, replacers []int // places in ops; replacers are those whose reply says so
+	f, s, known                 int64 // known is the first reply that proves the zone by itself
+	ambiguous, happened         bool
+	before                      *zoneTwin
+}
+
+type contradictionTwin struct {
+	how  how
+	a, b *zoneTwin
+	at   int64
+}
+
+func (t *zonesTwin) zone(s state) *zoneTwin {
+	if t.zones[s] == nil {
+		t.zones[s] = &zoneTwin{state: s}
+		t.list = append(t.list, t.zones[s])
+	}
+	return t.zones[s]
+}
+
+func (t *zonesTwin) tell(how how, a, b *zoneTwin, at int64) {
+	t.found = append(t.found, contradictionTwin{how, a, b, at})
+}
+
+func twin(ops []*Operation) (t zonesTwin, want answer) {
+	t = zonesTwin{ops: ops, zones: map[state]*zoneTwin{}}
+	complete, anonymous, tombstones, start := true, false, false, t.zone(state{})
+	replaced := map[int]state{} // by the place of the write, known or not
+	for i, op := range ops {
+		known := op.Outcome == Ok
+		said := state{op.Result, op.Found}
+		switch {
+		case op.Kind == Increment:
+			return t, undecided
+		case op.Kind == Get, op.Kind == CAS && known && !op.Swapped:
+			t.zone(said).finders = append(t.zone(said).finders, i)
+			if op.Kind == CAS && said == (state{op.Old, true}) {
+				t.tell(refused, nil, nil, op.Return)
+			}
+		case op.Kind == Put:
+			t.zone(state{op.Arg, true}).writers = append(t.zone(state{op.Arg, true}).writers, i)
+		case op.Kind == Delete && op.Arg == 0:
+			if known && !op.Found {
+				start.finders = append(start.finders, i)
+				anonymous = true
+			}
+		default: // from one state to another, or to the same
+			from, to := state{op.Old, true}, state{op.Arg, true}
+			if op.Kind == Delete {
+				from, to = said, state{op.Arg, false}
+			}
+			certain := op.Kind == CAS || known // that it replaced that state if it did anything
+			switch {
+			case certain && from == to:
+				if known {
+					t.zone(from).finders = append(t.zone(from).finders, i)
+				}
+				continue
+			case certain:
+				replaced[i] = from
+				if u := t.zone(from); known {
+					u.replacers = append(u.replacers, i)
+				}
+			}
+			t.zone(to).writers = append(t.zone(to).writers, i)
+			tombstones = tombstones || op.Kind == Delete
+		}
+	}
+	for _, v := range t.list {
+		v.ambiguous = len(v.writers) > 1
+		complete = complete && !v.ambiguous
+	}
+	// Another delete without a tombstone may have made the missing key that some operation found.
+	for _, op := range ops {
+		if op.Kind != Delete || op.Arg != 0 {
+			continue
+		}
+		late := slices.ContainsFunc(slices.Concat(start.finders, start.replacers), func(i int) bool { return ops[i].Return >= op.Call })
+		if op.Outcome == Ok && op.Found || op.Outcome != Ok && late {
+			start.ambiguous, complete = true, false
+		}
+	}
+	if anonymous && tombstones {
+		start.ambiguous, complete = true, false
+	}
+	for _, v := range t.list {
+		v.f, v.s, v.known = never, -1, never
+		for _, i := range slices.Concat(v.writers, v.finders) {
+			v.s = max(v.s, ops[i].Call)
+			if ops[i].Outcome == Ok {
+				v.f = min(v.f, ops[i].Return)
+			}
+		}
+		v.known = v.f
+		for _, i := range v.replacers {
+			v.known = min(v.known, ops[i].Return)
+		}
+		if len(v.writers) == 1 {
+			if from, ok := replaced[v.writers[0]]; ok && !t.zone(from).ambiguous {
+				v.before = t.zone(from)
+			}
+		}
+	}
+	start.f = -1
+	for _, v := range t.list {
+		if !v.ambiguous && (v.known < never || v == start) {
+			for u := v; u != nil && !u.happened; u = u.before {
+				u.happened = true
+			}
+		}
+	}
+	happened := slices.DeleteFunc(slices.Clone(t.list), func(v *zoneTwin) bool { return !v.happened })
+	// distance of a zone below another in their block, none if it is not below
+	below := func(u, v *zoneTwin) int {
+		for d := 0; v != nil && d <= len(happened); d++ {
+			if u == v {
+				return d
+			}
+			v = v.before
+		}
+		return none
+	}
+	for i, v := range happened {
+		found := never
+		for _, j := range slices.Concat(v.finders, v.replacers) {
+			found = min(found, int(ops[j].Return))
+		}
+		switch {
+		case v == start:
+		case len(v.writers) == 0:
+			t.tell(thinAir, v, nil, v.known)
+		case int64(found) < ops[v.writers[0]].Call:
+			t.tell(future, v, nil, int64(found))
+		}
+		if v.before != nil && below(v, v.before) >= 0 {
+			t.tell(circular, v, nil, v.known)
+		}
+		for _, u := range happened[:i] {
+			if u.before != nil && u.before == v.before {
+				t.vague = true
+				t.tell(forked, u, v, max(u.known, v.known))
+			}
+		}
+	}
+	top := func(v *zoneTwin) (b zoneTwin) { // the block of v
+		b = zoneTwin{f: never, s: -1}
+		for _, u := range happened {
+			if below(u, v) >= 0 || below(v, u) >= 0 {
+				b.f, b.s = min(b.f, u.f), max(b.s, u.s)
+			}
+		}
+		return b
+	}
+	for _, u := range happened {
+		for _, v := range happened {
+			if d := below(u, v); d > 0 && below(v, u) < 0 && v.f < u.s {
+				t.tell(backwards, u, v, v.f)
+			}
+			if below(u, v) >= 0 || below(v, u) >= 0 || u.before != nil || v.before != nil {
+				continue
+			}
+			if a, b := top(u), top(v); a.f <= b.f && b.f < a.s && a.f < b.s {
+				at := b.f
+				if u == start {
+					for _, i := range slices.Concat(start.finders, start.replacers) {
+						at = max(at, ops[i].Return)
+					}
+				}
+				t.tell(crossed, u, v, at)
+			}
+		}
+	}
+	switch {
+	case len(t.found) > 0:
+		return t, illegal
+	case complete:
+		return t, legal
+	}
+	return t, undecided
+}
+
+// Whatever the history, unique or not, the zones say what their definition says, and of several contradictions
+// the earliest, which is one indeed.
+func TestZonesTwin(t *testing.T) {
+	n := histories(t, 20_000)
+	rng := rand.New(rand.NewPCG(37, uint64(n)))
+	var c Checker
+	answers, kinds, vague := map[answer]int{}, map[how]int{}, 0
+	for range n {
+		h := anyRegister(rng.IntN, 4+rng.IntN(12))
+		c.gather(h)
+		for _, k := range c.keys {
+			sortByCall(k.operations)
+			got, evidence := c.zones.decide(k.operations)
+			tw, want := twin(k.operations)
+			answers[got]++
+			if got != want {
+				t.Fatalf("answer %d, want %d: %+v\n%s", got, want, tw.found, show(h))
+			}
+			if got != illegal {
+				continue
+			}
+			if alone(&History{Operations: evidence}) {
+				t.Fatalf("the evidence is legal\n%s\n%s", show(h), show(&History{Operations: evidence}))
+			}
+			best := c.zones.best
+			kinds[best.how]++
+			earliest := slices.MinFunc(tw.found, func(a, b contradictionTwin) int { return cmp.Compare(a.at, b.at) }).at
+			if tw.vague {
+				vague++
+			} else if best.at != earliest {
+				t.Fatalf("contradiction %+v, the earliest is at %d: %+v\n%s", best, earliest, tw.found, show(h))
+			}
+			place := func(at int32) *zoneTwin { return tw.zones[c.zones.zones[at].state] }
+			if !slices.ContainsFunc(tw.found, func(f contradictionTwin) bool {
+				return f.how == best.how && f.at == best.at && (f.a == nil || f.a == place(best.a) && (f.b == nil || f.b == place(best.b)) || f.how == forked && f.a == place(best.b) && f.b == place(best.a))
+			}) && !(tw.vague && best.how != forked) {
+				t.Fatalf("contradiction %+v is none of %+v\n%s", best, tw.found, show(h))
+			}
+		}
+	}
+	t.Logf("answers %v, contradictions %v, %d vague", answers, kinds, vague)
+	for how := thinAir; how <= crossed; how++ {
+		if kinds[how] < n/500 {
+			t.Errorf("contradiction %d came up %d times", how, kinds[how])
+		}
+	}
+	for a := undecided; a <= illegal; a++ {
+		if answers[a] < n/30 {
+			t.Errorf("the generator is lopsided: answers %v", answers)
+		}
+	}
+}
+
+// anyRegister draws a history of every kind that zones are asked about.
+func anyRegister(d draw, n int) *History {
+	h := register(d, n)
+	if d.one(4) {
+		h = generate(d, n)
+	}
+	swaps(d, h)
+	var ops []Operation // without much of what would be a contradiction in nearly all
+	for _, op := range h.Operations {
+		switch {
+		case op.Kind == Increment && d(10) > 0:
+			continue
+		case op.Kind == Delete && d(6) == 0:
+			op.Arg, op.Result = 0, 0
+		case op.Kind == Put && d(30) == 0:
+			op.Arg = 10 + int64(d(n))
+		case op.Kind == CAS && d(30) == 0:
+			op.Old = op.Arg
+		case d(40) == 0:
+			op.Arg, op.Result = 0, op.Result*int64(d(2))
+		}
+		op.ID = len(ops)
+		ops = append(ops, op)
+	}
+	return &History{Operations: ops}
 }
