@@ -7,13 +7,13 @@ import (
 	"testing"
 )
 
-// Of a core no read can be spared but the one that the report is about: without it the rest is legal. An
-// operation that is open counts as its client saw it.
+// Of a core no read can be spared but the one that the report is about, nor a put that nobody in it found:
+// without it the rest is legal. An operation that is open counts as its client saw it.
 func TestOracleCore(t *testing.T) {
 	n := histories(t, 3000)
 	rng := rand.New(rand.NewPCG(51, uint64(n)))
 	var c Checker
-	invalid, spared := 0, 0
+	invalid, spared, puts := 0, 0, 0
 	for range n {
 		h := generate(rng.IntN, 7)
 		if rng.IntN(2) == 0 {
@@ -25,10 +25,20 @@ func TestOracleCore(t *testing.T) {
 		}
 		invalid++
 		for _, id := range r.Core {
-			if asSeen := asOfOracle(h, id, r.Op); id == r.Op || asSeen.Outcome != Ok || !isRead(&asSeen) {
+			asSeen := asOfOracle(h, id, r.Op)
+			switch {
+			case id == r.Op:
+				continue
+			case asSeen.Outcome == Ok && isRead(&asSeen):
+				spared++
+			case asSeen.Kind == Put && !slices.ContainsFunc(r.Core, func(other int) bool {
+				o := h.Operations[other]
+				return o.Kind == Delete || o.Kind == Increment || o.Found && o.Result == asSeen.Arg || o.Kind == CAS && o.Old == asSeen.Arg
+			}):
+				puts++
+			default:
 				continue
 			}
-			spared++
 			rest := &History{}
 			for _, other := range r.Core {
 				if other != id {
@@ -40,8 +50,8 @@ func TestOracleCore(t *testing.T) {
 			}
 		}
 	}
-	if invalid < n/10 || spared < n/100 {
-		t.Errorf("the generator is lopsided: %d invalid, %d reads in cores, of %d", invalid, spared, n)
+	if invalid < n/10 || spared < n/100 || puts < n/100 {
+		t.Errorf("the generator is lopsided: %d invalid, %d reads and %d unseen puts in cores, of %d", invalid, spared, puts, n)
 	}
 }
 
@@ -157,13 +167,17 @@ func TestSweep(t *testing.T) {
 			for i := range n {
 				candidates = append(candidates, []int{2 * i, 2*i + 1})
 			}
-			gone := make([]bool, 2*n)
+			gone, was := make([]bool, 2*n), make([]bool, 2*n)
 			took := sweep(candidates, gone, func() bool {
+				if slices.Equal(gone, was) {
+					t.Fatalf("%d candidates, needed %b: what is gone is tried again", n, needed)
+				}
 				for i := range n {
 					if needed>>i&1 == 1 && (gone[2*i] || gone[2*i+1]) {
 						return false
 					}
 				}
+				was = slices.Clone(gone)
 				return true
 			})
 			for i := range gone {
@@ -175,5 +189,137 @@ func TestSweep(t *testing.T) {
 				t.Fatalf("%d candidates, needed %b: took %v", n, needed, took)
 			}
 		}
+	}
+}
+
+// The operation that a report is about has the earliest return that no order explains, and the history goes as
+// it stood then: what was called later is gone, what had not returned is open, and such reads are gone.
+func TestFirstUnexplained(t *testing.T) {
+	n := histories(t, 4000)
+	rng := rand.New(rand.NewPCG(55, uint64(n)))
+	var c Checker
+	count := 0
+	for range n {
+		h := generate(rng.IntN, 7)
+		for i := range h.Operations {
+			h.Operations[i].Key, h.Operations[i].CommitTS = "x", 0
+			if rng.IntN(2) == 0 && h.Operations[i].Outcome == Ok {
+				h.Operations[i].CommitTS = 7
+			}
+		}
+		if oracle(h) {
+			continue
+		}
+		count++
+		c.gather(h)
+		ops := c.keys[0].operations
+		sortByCall(ops)
+		c.search.start(DefaultSteps)
+		base := c.openUnknown(ops)
+		last, got := c.firstUnexplained(base)
+		stood := func(last Operation) (list []Operation) {
+			for _, op := range base {
+				op = asOfOracle(h, op.ID, last.ID)
+				if op.Outcome != Ok {
+					op.Outcome, op.Return, op.Version, op.CommitTS = Info, never, 0, 0
+				}
+				if op.Call <= last.Return && (op.Outcome == Ok || op.Kind != Get) {
+					list = append(list, op)
+				}
+			}
+			return list
+		}
+		if want := stood(last); !slices.Equal(got, want) || oracle(&History{Operations: got}) {
+			t.Fatalf("when %d returned: %+v, want %+v\n%s", last.ID, got, want, show(h))
+		}
+		for _, op := range base {
+			earlier := cmp.Or(cmp.Compare(op.Return, last.Return), byCall(&op, &last)) < 0
+			if op.Outcome == Ok && earlier && !oracle(&History{Operations: stood(op)}) {
+				t.Fatalf("operation %d, yet nothing explains %d\n%s", last.ID, op.ID, show(h))
+			}
+		}
+	}
+	if count < n/10 {
+		t.Errorf("the generator is lopsided: %d of %d illegal", count, n)
+	}
+}
+
+// Whatever the budget, what is said is true, and the steps of the search and of the minimiser are within it.
+func TestOracleBudget(t *testing.T) {
+	n := histories(t, 6000)
+	rng := rand.New(rand.NewPCG(57, uint64(n)))
+	var c Checker
+	counts := map[Verdict]int{}
+	for range n {
+		h := generate(rng.IntN, 8)
+		if rng.IntN(3) > 0 {
+			h = register(rng.IntN, 8)
+			swaps(rng.IntN, h)
+		}
+		for i := range h.Operations {
+			h.Operations[i].Key = "x"
+		}
+		b := Budget{Steps: 1 + rng.Int64N(20)}
+		r := c.CheckLinearizable(h, b)
+		counts[r.Verdict]++
+		switch {
+		case r.Steps > 2*b.Steps:
+			t.Fatalf("%d steps of %d\n%s", r.Steps, b.Steps, show(h))
+		case r.Verdict == Unknown && r.Reason != ReasonBudget && r.Reason != ReasonVacuous:
+			t.Fatalf("%s\n%s", r.Reason, show(h))
+		case r.Verdict != Unknown && (r.Verdict == Valid) != oracle(h):
+			t.Fatalf("%s\n%s", r.Verdict, show(h))
+		case r.Verdict != Invalid:
+			continue
+		}
+		core := &History{}
+		for _, id := range r.Core {
+			core.Operations = append(core.Operations, asOfOracle(h, id, r.Op))
+		}
+		if r.Class != "linearizability/"+h.Operations[r.Op].Kind.String() || !slices.Contains(r.Core, r.Op) || oracle(core) {
+			t.Fatalf("%s, operation %d\n%s\n%s", r.Class, r.Op, show(h), r.Text)
+		}
+	}
+	t.Log(counts)
+	for v := Unknown; v <= Invalid; v++ {
+		if counts[v] < n/20 {
+			t.Errorf("the generator is lopsided: %v", counts)
+		}
+	}
+}
+
+// The steps of a report are those of the search and those of the minimiser, each counted once.
+func TestStepsCountedOnce(t *testing.T) {
+	rng := rand.New(rand.NewPCG(59, 60))
+	var c Checker
+	count := 0
+	for range 2000 {
+		h := generate(rng.IntN, 7)
+		for i := range h.Operations {
+			h.Operations[i].Key = "x"
+		}
+		r := c.CheckLinearizable(h, Budget{})
+		if r.Verdict != Invalid {
+			continue
+		}
+		c.gather(h)
+		ops := c.keys[0].operations
+		sortByCall(ops)
+		if answer, _ := c.zones.decide(ops); answer == illegal {
+			continue // fewer operations are searched
+		}
+		count++
+		base := c.openUnknown(ops)
+		c.search.start(DefaultSteps)
+		c.search.judge(base)
+		want := c.search.steps
+		c.search.start(DefaultSteps)
+		c.explain(h, ops, base)
+		if want += c.search.steps; r.Steps != want {
+			t.Fatalf("%d steps, want %d\n%s", r.Steps, want, show(h))
+		}
+	}
+	if count < 50 {
+		t.Errorf("the generator is lopsided: %d", count)
 	}
 }

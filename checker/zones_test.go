@@ -170,7 +170,8 @@ func TestZonesAllocateNothing(t *testing.T) {
 // What is sorted by radix is what is sorted by comparison, with equal and negative times.
 func TestSortBlocks(t *testing.T) {
 	rng := rand.New(rand.NewPCG(35, 36))
-	for _, span := range []int64{1, 3, 5000, 1 << 40, maxTime} {
+	for _, span := range []int64{1, 3, 3000, 5000, // in 3000 the highest digit is 1
+		1 << 40, maxTime} {
 		var z zones
 		for i := range 5000 {
 			z.blocks = append(z.blocks, block{f: rng.Int64N(span) - span/2, root: int32(i)})
@@ -383,6 +384,47 @@ func twin(ops []*Operation) (t zonesTwin, want answer) {
 	return t, undecided
 }
 
+// placed compares the operations that a zone claims with those that the twin knows. Of equals the first counts.
+func (t *zonesTwin) placed(test *testing.T, z *zones, v *zone) {
+	test.Helper()
+	w := t.zones[v.state]
+	if w == nil || w.ambiguous {
+		return
+	}
+	least := func(list []int, f func(op *Operation) int64) int32 {
+		best := none
+		for _, i := range slices.Sorted(slices.Values(list)) {
+			if f(t.ops[i]) < never && (best == none || f(t.ops[i]) < f(t.ops[best])) {
+				best = i
+			}
+		}
+		return int32(best)
+	}
+	all := slices.Concat(w.writers, w.finders)
+	first, last := least(all, until), least(all, func(op *Operation) int64 { return -op.Call })
+	seen := least(slices.Concat(w.finders, w.replacers), until)
+	if w.state == (state{}) {
+		first = none // it returned before all time
+	}
+	if v.first != first || v.last != last || v.seen != seen || v.f != w.f {
+		test.Fatalf("zone %+v, want first %d, last %d, seen %d, return %d\n%s", *v, first, last, seen, w.f, show(&History{Operations: deref(t.ops)}))
+	}
+	if b := z.best; b.how == backwards && v.state == z.zones[b.b].state { // of those called last the nearest
+		for u := w.before; u != nil && u != t.zones[z.zones[b.a].state]; u = u.before {
+			if u.s >= z.zones[b.a].s {
+				test.Fatalf("zone %+v is nearer to %+v than %+v", *u, *v, z.zones[b.a])
+			}
+		}
+	}
+}
+
+func deref(ops []*Operation) (list []Operation) {
+	for _, op := range ops {
+		list = append(list, *op)
+	}
+	return list
+}
+
 // Whatever the history, unique or not, the zones say what their definition says, and of several contradictions
 // the earliest, which is one indeed.
 func TestZonesTwin(t *testing.T) {
@@ -414,6 +456,9 @@ func TestZonesTwin(t *testing.T) {
 				vague++
 			} else if best.at != earliest {
 				t.Fatalf("contradiction %+v, the earliest is at %d: %+v\n%s", best, earliest, tw.found, show(h))
+			}
+			for at := range c.zones.zones {
+				tw.placed(t, &c.zones, &c.zones.zones[at])
 			}
 			place := func(at int32) *zoneTwin { return tw.zones[c.zones.zones[at].state] }
 			if !slices.ContainsFunc(tw.found, func(f contradictionTwin) bool {
@@ -461,4 +506,48 @@ func anyRegister(d draw, n int) *History {
 		ops = append(ops, op)
 	}
 	return &History{Operations: ops}
+}
+
+// Of contradictions that are complete at one instant the first that is found is reported, and where nothing but
+// a read of the missing key is wrong, that read, not one before it.
+func TestZonesFirst(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		ops  []Operation
+		want []int
+	}{
+		{"two refused at once", []Operation{put(0, 1, 1), swapSaw(2, 9, 1, 2, 1), swapSaw(3, 9, 1, 3, 1)}, []int{0, 1}},
+		{"a read of the missing key", []Operation{getMissing(0, 5), put(0, 10, 1), getMissing(20, 30)}, []int{1, 2}},
+		// It was called early, but nobody knew before 90.
+		{"a read of the missing key that lasts", []Operation{put(0, 1, 1), getMissing(2, 90), put(10, 20, 2), get(30, 40, 1)}, []int{0, 2, 3}},
+		{"another after it", []Operation{put(0, 1, 1), getMissing(2, 30), put(40, 50, 2), get(60, 70, 1)}, []int{0, 1}},
+	} {
+		var c Checker
+		c.gather(history(tt.ops...))
+		answer, evidence := c.zones.decide(c.keys[0].operations)
+		var got []int
+		for _, op := range evidence {
+			got = append(got, op.ID)
+		}
+		if answer != illegal || !slices.Equal(got, tt.want) {
+			t.Errorf("%s: answer %d, evidence %v, want %v", tt.name, answer, got, tt.want)
+		}
+	}
+}
+
+// The table has room for two states an operation and the start, whatever their number.
+func TestZonesManyStates(t *testing.T) {
+	var z zones
+	for n := range 70 {
+		var ops []*Operation
+		for i := range int64(n) {
+			op := swap(i, i, 1000+i, 2000+i)
+			ops = append(ops, &op)
+		}
+		z.start(ops)
+		z.collect()
+		if len(z.zones) != 2*n+1 || len(z.table) <= len(z.zones) {
+			t.Errorf("%d CAS: %d zones in a table of %d", n, len(z.zones), len(z.table))
+		}
+	}
 }
