@@ -105,8 +105,8 @@ func found(op *Operation, s state) bool {
 			return op.Old == op.Arg && s == state{op.Old, true}
 		}
 		return seen(op) == s
-	case Delete: // without a tombstone
-		return op.Arg == 0 && !op.Found && s == state{}
+	case Delete: // where one found a value and left no tombstone, the start claims nothing and is not asked for
+		return op.Arg == 0 && s == state{}
 	}
 	return op.Kind == Get && seen(op) == s
 }
@@ -150,14 +150,14 @@ func (z *zones) because(at int32) {
 	}
 }
 
-// take adds operation i to the evidence, if there is one, and whoever wrote what a delete says to have
-// replaced.
+// take adds operation i to the evidence, if there is one, and whoever wrote what its reply says it found: of
+// deletes that is not there for another reason.
 func (z *zones) take(i int32) {
 	for i >= 0 {
 		op := z.ops[i]
 		known := slices.Contains(z.evidence, op)
 		z.evidence = append(z.evidence, op)
-		if known || op.Kind != Delete {
+		if known {
 			return
 		}
 		i = z.zones[z.find(seen(op))].writer

@@ -244,6 +244,34 @@ func TestFirstUnexplained(t *testing.T) {
 	}
 }
 
+// What only a read that was spared had found is spared, too. Values are written twice, so that the zones, which
+// see less, do not decide.
+func TestCoreWithoutWhatNobodyFinds(t *testing.T) {
+	r := CheckLinearizable(history(put(0, 1, 1), get(2, 3, 1), put(4, 5, 7), put(4, 5, 7), put(6, 7, 8), put(6, 7, 8), get(8, 9, 7)), Budget{})
+	if r.Verdict != Invalid || r.Op != 6 || slices.Contains(r.Core, 0) || slices.Contains(r.Core, 1) || len(r.Core) != 4 {
+		t.Errorf("%s, operation %d, core %v\n%s", r.Verdict, r.Op, r.Core, r.Text)
+	}
+}
+
+// A CAS is reported as a CAS where the evidence makes do with a put, even if steps run short and it is not the
+// first that no order explains.
+func TestReportNamesWhatWasSeen(t *testing.T) {
+	h := history(put(0, 4, 9), swap(10, 100, 9, 3), get(20, 30, 3), put(0, 5, 1), get(40, 50, 1))
+	swaps := 0
+	for steps := range int64(60) {
+		r := CheckLinearizable(h, Budget{Steps: 1 + steps})
+		if r.Verdict == Invalid && r.Class != "linearizability/"+h.Operations[r.Op].Kind.String() {
+			t.Errorf("%d steps: operation %d, %s\n%s", 1+steps, r.Op, r.Class, r.Text)
+		}
+		if r.Verdict == Invalid && r.Op == 1 {
+			swaps++
+		}
+	}
+	if swaps == 0 {
+		t.Error("never about the CAS")
+	}
+}
+
 // Whatever the budget, what is said is true, and the steps of the search and of the minimiser are within it.
 func TestOracleBudget(t *testing.T) {
 	n := histories(t, 6000)

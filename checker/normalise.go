@@ -18,13 +18,7 @@ type normaliser struct {
 // normalise works in place and returns what is left. ops must be sorted by call, unknown ones have
 // Outcome Info and Return never, and unknown reads be gone.
 func (n *normaliser) normalise(ops []Operation) []Operation {
-	unknown := 0
-	for i := range ops {
-		if ops[i].Outcome != Ok {
-			unknown++
-		}
-	}
-	if unknown == 0 {
+	if !slices.ContainsFunc(ops, func(op Operation) bool { return op.Outcome != Ok }) {
 		return ops
 	}
 	ops = n.dropUnseen(ops)

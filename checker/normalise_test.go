@@ -130,6 +130,16 @@ func TestNormaliserOfChains(t *testing.T) {
 	}
 }
 
+// A write that was found by who was called before it, and returned later, is settled like any other.
+func TestNormaliserSettlesTheLast(t *testing.T) {
+	ops := []Operation{get(0, 10, 1), put(5, 0, 1)}
+	open(&ops[1])
+	var n normaliser
+	if got := n.normalise(ops); len(got) != 2 || got[1].Outcome != Ok || got[1].Return != 10 {
+		t.Errorf("%+v", got)
+	}
+}
+
 // Where links were not called in order a pass resolves one at least.
 func TestNormaliserOfReversedChains(t *testing.T) {
 	for _, seen := range []bool{false, true} {

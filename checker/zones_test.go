@@ -176,6 +176,7 @@ func TestSortBlocks(t *testing.T) {
 		for i := range 5000 {
 			z.blocks = append(z.blocks, block{f: rng.Int64N(span) - span/2, root: int32(i)})
 		}
+		z.blocks[7].f, z.blocks[3].f = -span/2, span-span/2 // a span with many zero bits at its end, too
 		want := slices.Clone(z.blocks)
 		slices.SortStableFunc(want, func(a, b block) int {
 			if a.f < b.f {
@@ -521,6 +522,7 @@ func TestZonesFirst(t *testing.T) {
 		// It was called early, but nobody knew before 90.
 		{"a read of the missing key that lasts", []Operation{put(0, 1, 1), getMissing(2, 90), put(10, 20, 2), get(30, 40, 1)}, []int{0, 2, 3}},
 		{"another after it", []Operation{put(0, 1, 1), getMissing(2, 30), put(40, 50, 2), get(60, 70, 1)}, []int{0, 1}},
+		{"a delete that found it missing, and returned first", []Operation{put(0, 1, 1), remove(2, 5, false), getMissing(3, 90)}, []int{0, 1}},
 	} {
 		var c Checker
 		c.gather(history(tt.ops...))
