@@ -318,6 +318,7 @@ func (s *Stream) join(k *streamKey, z *streamZone) {
 	b := z.block
 	if !b.measure() || !k.agrees(b) {
 		s.violate(k)
+		return // and forget nothing: the state may be written again at this instant
 	}
 	if b.settled {
 		k.raise(b)
