@@ -27,7 +27,7 @@ type subject struct {
 func newSubject[S any](m *Model[S, Input, Output], take int, verbs ...Verb) *subject {
 	s := &subject{name: m.Name, verbs: verbs, take: take, found: map[answer]int{}}
 	slow, quick := *m, *m
-	slow.fast = nil
+	slow.fast, slow.Hash = nil, nil
 	s.search = slow.Check
 	quick.fast = func(tasks []request) (answer, []request) {
 		found, against := m.fast(tasks)

@@ -186,9 +186,6 @@ func (m *Model[S, I, O]) judge(s *meter, tasks []task[I, O]) answer {
 	if s.spent {
 		return undecided
 	}
-	if len(tasks) == 0 {
-		return legal
-	}
 	input := make([]porcupine.Operation, len(tasks))
 	for i := range tasks {
 		input[i] = porcupine.Operation{Input: &tasks[i], Call: tasks[i].call, Return: tasks[i].ret}
@@ -207,7 +204,6 @@ func (m *Model[S, I, O]) porcupine() porcupine.Model {
 			}
 			return true, after
 		},
-		DescribeOperation: func(in, _ any) string { t := in.(*task[I, O]); return m.Describe(*t.in, t.out) },
 	}
 	if m.Equal != nil {
 		p.Equal = func(a, b any) bool { return m.Equal(a.(S), b.(S)) }
@@ -244,7 +240,7 @@ func (m *Model[S, I, O]) asOf(tasks []task[I, O], last task[I, O]) (then []task[
 		if t.call > last.ret {
 			break
 		}
-		if t.out != nil && taskByReturn(t, last) > 0 {
+		if taskByReturn(t, last) > 0 {
 			if t = t.opened(); m.reads(t) {
 				continue
 			}
