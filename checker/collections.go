@@ -22,8 +22,9 @@ import (
 // request is an operation on one of the models of this package.
 type request = task[Input, Output]
 
-// span is the interval of an operation in ranks: 2k is the k-th instant at which an operation was called or
-// returned, 2k+1 all that is between it and the next. The last rank is never.
+// span is the interval of an operation in ranks, which are in the order of time: that of an instant is how
+// many calls and returns came before it. What is between two instants has no rank: whatever fills both and what
+// is between, or leaves anything of it, does so at one of them. The last rank is never.
 type span struct{ call, ret int32 }
 
 // stay is a value and the operations about it, places in the tasks. What nobody took is taken at never, by
@@ -42,7 +43,7 @@ type visit struct {
 // collection is an object into which no value is put twice, and from which nothing comes that was not put
 // in, or not yet, or was taken before.
 type collection struct {
-	stays   []stay  // by value; an insert returns no later than the take, which is called no earlier than it
+	stays   []stay  // by value; no take returned before the insert was called
 	empties []visit // found nothing
 	lost    []visit // takes of unknown outcome, by call: each took a value that nobody else took, or nothing
 	last    int32   // the rank of never
@@ -78,11 +79,13 @@ func collect(tasks []request) (c *collection, against []int32, applies bool) {
 		return cmp.Or(cmp.Compare(a.value, b.value), cmp.Compare(a.kind, b.kind), cmp.Compare(a.task, b.task))
 	})
 	c.stays = make([]stay, 0, len(moves))
-	for i, next := 0, 0; i < len(moves); i = next {
-		for next = i + 1; next < len(moves) && moves[next].value == moves[i].value; {
-			next++
+	for len(moves) > 0 {
+		n := 1
+		for n < len(moves) && moves[n].value == moves[0].value {
+			n++
 		}
-		first, others := moves[i], moves[i+1:next]
+		first, others := moves[0], moves[1:n]
+		moves = moves[n:]
 		s := stay{in: spans[first.task], out: span{c.last, c.last}, put: first.task, took: none}
 		switch {
 		case first.kind == 1: // and never put in
@@ -91,15 +94,12 @@ func collect(tasks []request) (c *collection, against []int32, applies bool) {
 			return nil, nil, false
 		case len(others) > 1:
 			return nil, []int32{first.task, others[0].task, others[1].task}, true
-		case len(others) == 0 && tasks[first.task].out == nil:
-			continue // whether it was put in, nobody can tell
 		case len(others) == 1:
 			s.took, s.out = others[0].task, spans[others[0].task]
 		}
 		if s.out.ret < s.in.call {
 			return nil, []int32{s.put, s.took}, true
 		}
-		s.in.ret, s.out.call = min(s.in.ret, s.out.ret), max(s.in.call, s.out.call)
 		c.stays = append(c.stays, s)
 	}
 	return c, nil, true
@@ -107,15 +107,14 @@ func collect(tasks []request) (c *collection, against []int32, applies bool) {
 
 // ranks returns the spans of tasks.
 func (c *collection) ranks(tasks []request) []span {
-	times := make([]int64, 0, 2*len(tasks)+1)
+	times := make([]int64, 0, 2*len(tasks))
 	for i := range tasks {
 		times = append(times, tasks[i].call, tasks[i].ret)
 	}
 	slices.Sort(times)
-	times = slices.Compact(append(times, never))
 	rank := func(at int64) int32 {
 		k, _ := slices.BinarySearch(times, at)
-		return int32(2 * k)
+		return int32(k)
 	}
 	spans := make([]span, len(tasks))
 	for i := range tasks {
@@ -164,31 +163,17 @@ func pick(tasks []request, places []int32) (list []request) {
 	return list
 }
 
-// residence is an open interval of ranks in which a value, a place in stays, is inside for certain.
-type residence struct{ from, to, stay int32 }
-
-func (c *collection) residences() []residence {
-	list := make([]residence, 0, len(c.stays))
-	for i, s := range c.stays {
-		if s.in.ret < s.out.call {
-			list = append(list, residence{s.in.ret, s.out.call, int32(i)})
-		}
-	}
-	return list
-}
-
 // neverEmpty returns a take that found nothing although there was something inside at every instant of its
 // interval, and that. nil: there is none such.
-func (c *collection) neverEmpty(inside []residence) []int32 {
-	if len(c.empties) == 0 {
-		return nil
-	}
+func (c *collection) neverEmpty() []int32 {
 	full := newCover(c.last)
-	for _, r := range inside {
-		full.fill(r.from, r.to)
+	for i := range c.stays {
+		if s := &c.stays[i]; s.in.ret < s.out.call {
+			full.fill(s.in.ret, s.out.call)
+		}
 	}
 	if e := c.within(full); e != nil {
-		return c.filling(e, inside)
+		return c.filling(e)
 	}
 	return nil
 }
@@ -203,18 +188,19 @@ func (c *collection) within(full cover) *visit {
 	return nil
 }
 
-// filling returns e and the fewest residents that fill its interval: always the one, of those inside
-// already, that stays longest.
-func (c *collection) filling(e *visit, inside []residence) []int32 {
-	slices.SortFunc(inside, func(a, b residence) int { return cmp.Compare(a.from, b.from) })
-	list, longest := []int32{e.task}, inside[0]
-	for filled, i := e.call, 0; filled <= e.ret; filled = longest.to {
-		for ; i < len(inside) && inside[i].from < filled; i++ {
-			if inside[i].to > longest.to {
-				longest = inside[i]
+// filling returns e and the fewest stays that fill its interval: always the one, of those inside already, that
+// stays longest.
+func (c *collection) filling(e *visit) []int32 {
+	byReturn := slices.SortedFunc(slices.Values(c.stays), func(a, b stay) int { return cmp.Compare(a.in.ret, b.in.ret) })
+	list, longest := []int32{e.task}, stay{}
+	for filled := e.call; filled <= e.ret; filled = longest.out.call {
+		for len(byReturn) > 0 && byReturn[0].in.ret < filled {
+			if byReturn[0].out.call > longest.out.call {
+				longest = byReturn[0]
 			}
+			byReturn = byReturn[1:]
 		}
-		list = c.stays[longest.stay].tasks(list)
+		list = longest.tasks(list)
 	}
 	return list
 }

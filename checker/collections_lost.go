@@ -11,11 +11,11 @@ import (
 // must have been taken need as many lost takes, called in time. From above: they are given to lost takes; if
 // that is legal it is an order. In between the search decides.
 func (d *discipline) settle(c *collection) (found answer, against []int32) {
-	kept := *c
+	taken := *c
 	if len(c.lost) > 0 {
-		kept.stays = slices.DeleteFunc(slices.Clone(c.stays), func(s stay) bool { return s.took == none })
+		taken.stays = slices.DeleteFunc(slices.Clone(c.stays), func(s stay) bool { return s.took == none })
 	}
-	if against = d.judge(&kept); against == nil && len(kept.stays) < len(c.stays) {
+	if against = d.judge(&taken); against == nil && len(c.lost) > 0 {
 		if against = d.give(c); against == nil && d.judge(c) != nil {
 			return undecided, nil
 		}
@@ -56,12 +56,12 @@ func (d *discipline) give(c *collection) (against []int32) {
 // dues returns the values that nobody took but must be gone, as somebody took one that they stood in the way
 // of, or found nothing.
 func (d *discipline) dues(c *collection) (list []owed) {
-	due := newTournament(int(c.last)/2 + 1) // at each instant since which values must be gone: by when
+	due := newTournament(int(c.last)) // at each instant since which values must be gone: by when
 	proofs := make([][]int32, len(due.key))
 	prove := func(since, by int32, proof ...int32) {
-		if at := since / 2; due.key[at] == absent || -due.key[at] > by {
-			due.set(int(at), -by)
-			proofs[at] = proof
+		if due.key[since] == absent || -due.key[since] > by {
+			due.set(int(since), -by)
+			proofs[since] = proof
 		}
 	}
 	for _, e := range c.empties {
@@ -90,7 +90,7 @@ func (d *discipline) dues(c *collection) (list []owed) {
 			prove(d.since(b), b.out.ret, b.put, b.took)
 			takers = takers[1:]
 		}
-		if best, some := due.best(section{int(a.in.ret/2) + 1, len(due.key)}); some {
+		if best, some := due.best(section{int(a.in.ret) + 1, len(due.key)}); some {
 			list = append(list, owed{-due.key[best], i, proofs[best]})
 		}
 	}

@@ -22,7 +22,7 @@ func judgeQueue(c *collection) []int32 {
 	if against := c.overtaken(); against != nil {
 		return against
 	}
-	return c.neverEmpty(c.residences())
+	return c.neverEmpty()
 }
 
 // overtaken returns a value that was put in, then one that was put in, taken, and then the first was taken:
@@ -42,7 +42,7 @@ func (c *collection) overtaken() []int32 {
 	var latest *stay
 	for _, i := range byCall {
 		b := &c.stays[i]
-		for len(byReturn) > 0 && c.stays[byReturn[0]].in.ret < b.in.call {
+		for c.stays[byReturn[0]].in.ret < b.in.call { // b at the latest was not
 			if a := &c.stays[byReturn[0]]; latest == nil || a.out.call > latest.out.call {
 				latest = a
 			}

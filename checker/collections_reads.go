@@ -10,11 +10,11 @@ import (
 // Reads then tell the order: each saw the beginning of what a larger one saw. What they saw divides the
 // operations into stages,
 //
-//	reads of nothing | adds of what the first reads saw, these reads | ... | adds that nobody saw
+//	adds of what the first read saw | the first read | adds of what the next saw besides | ... | adds that nobody saw
 //
-// which stand in this order in every legal order, and within a stage in any (adds before reads are stages
-// of their own). So what remains to be seen is whether one operation returned before one of an earlier stage
-// was called. What is unknown and seen by nobody is left out.
+// which can stand in this order in every legal order (reads that saw the same stand by call, or are one stage),
+// and within a stage in any. So what remains to be seen is whether one operation returned before one of an
+// earlier stage was called. What is unknown and seen by nobody is in the last stage, and never returned.
 //
 // A value can be taken out of a legal history, from all replies: so a contradiction is about two values at
 // most, and replies are cut down to them.
@@ -70,13 +70,10 @@ func decideSet(tasks []request) (answer, []request) {
 	if !applies {
 		return undecided, nil
 	}
-	smaller, stage := []int64(nil), int32(1)
+	var smaller []int64
 	for n, r := range g.reads {
 		if !isSet(g.saw(r)) {
 			return illegal, []request{tasks[r]}
-		}
-		if len(g.saw(r)) > len(smaller) {
-			stage += 2
 		}
 		more, lost, lacks := beyond(smaller, g.saw(r))
 		if lacks {
@@ -87,14 +84,11 @@ func decideSet(tasks []request) (answer, []request) {
 			if add == none {
 				return illegal, g.about([]int32{r}, v)
 			}
-			g.stage[add] = stage - 1
+			g.stage[add] = int32(2 * n)
 		}
-		g.stage[r], smaller = stage, g.saw(r)
+		g.stage[r], smaller = int32(2*n+1), g.saw(r)
 	}
-	return g.inStages(func(add int32) int32 {
-		at, _ := slices.BinarySearchFunc(g.reads, g.stage[add], func(read, stage int32) int { return cmp.Compare(g.stage[read], stage) })
-		return g.reads[at]
-	})
+	return g.inStages(func(add int32) int32 { return g.reads[g.stage[add]/2] })
 }
 
 func isSet(values []int64) bool {
@@ -109,18 +103,15 @@ func isSet(values []int64) bool {
 // beyond returns what is in large and not in small, both sorted; and, if there is such, what is in small and
 // not in large.
 func beyond(small, large []int64) (more []int64, lost int64, lacks bool) {
-	for _, v := range large {
-		for len(small) > 0 && small[0] < v {
+	for len(small) > 0 || len(large) > 0 {
+		switch {
+		case len(large) == 0 || len(small) > 0 && small[0] < large[0]:
 			lost, lacks, small = small[0], true, small[1:]
+		case len(small) == 0 || large[0] < small[0]:
+			more, large = append(more, large[0]), large[1:]
+		default:
+			small, large = small[1:], large[1:]
 		}
-		if len(small) > 0 && small[0] == v {
-			small = small[1:]
-		} else {
-			more = append(more, v)
-		}
-	}
-	if len(small) > 0 {
-		lost, lacks = small[0], true
 	}
 	return more, lost, lacks
 }
@@ -157,24 +148,21 @@ func decideList(tasks []request) (answer, []request) {
 // inStages decides whether the stages can stand one behind the other. witness is a read that saw add, and
 // nothing of a later stage before it.
 func (g *growing) inStages(witness func(add int32) int32) (answer, []request) {
-	byStage := make([]int32, 0, len(g.tasks))
-	for i, s := range g.stage {
-		if s != unseen || g.tasks[i].out != nil {
-			byStage = append(byStage, int32(i))
-		}
+	byStage := make([]int32, len(g.tasks))
+	for i := range byStage {
+		byStage[i] = int32(i)
 	}
 	slices.SortFunc(byStage, func(a, b int32) int { return cmp.Or(cmp.Compare(g.stage[a], g.stage[b]), cmp.Compare(a, b)) })
-	latest := int32(none) // called, of the earlier stages
-	for from, to := 0, 0; from < len(byStage); from = to {
-		for ; to < len(byStage) && g.stage[byStage[to]] == g.stage[byStage[from]]; to++ {
-			if y := byStage[to]; latest != none && g.tasks[y].ret < g.tasks[latest].call {
-				return illegal, g.backwards(latest, y, witness)
-			}
+	earlier, latest := int32(none), int32(none) // called last: of the earlier stages; of all so far
+	for n, t := range byStage {
+		if n > 0 && g.stage[t] != g.stage[byStage[n-1]] {
+			earlier = latest
 		}
-		for _, x := range byStage[from:to] {
-			if latest == none || g.tasks[x].call > g.tasks[latest].call {
-				latest = x
-			}
+		if earlier != none && g.tasks[t].ret < g.tasks[earlier].call {
+			return illegal, g.backwards(earlier, t, witness)
+		}
+		if latest == none || g.tasks[t].call > g.tasks[latest].call {
+			latest = t
 		}
 	}
 	return legal, nil

@@ -18,7 +18,7 @@ func MembershipModel() *Model[bool, Input, Output] {
 			return in.Key + " " + strconv.FormatInt(in.Value, 10)
 		},
 		Read: func(in Input, out *Output) bool {
-			return in.Do == Contains || out != nil && !out.Found && (in.Do == TryAdd || in.Do == TryRemove)
+			return in.Do == Contains || out != nil && !out.Found
 		},
 		Step: func(there bool, in Input, out *Output) (bool, bool) {
 			switch in.Do {
@@ -116,7 +116,9 @@ func standing(tasks []request, last request) (then []request) {
 // and before them one that makes the state at that instant, if it was not the first. All that returned before
 // has an order, and as many try-adds that changed the set as try-removes, or one more.
 func sinceQuiet(tasks []request) []request {
-	quiet, before, add, more, until := 0, none, none, 0, int64(-1)
+	var quiet, more int
+	var until int64
+	before, add := none, none
 	for i, t := range tasks {
 		if until < t.call {
 			if quiet, before = i, none; more > 0 {

@@ -26,7 +26,7 @@ var lifo = discipline{
 // without a bottom has no order.
 func judgeStack(c *collection) []int32 {
 	s := newStack(c)
-	piles := s.split(nil, section{0, len(s.stays)}, section{0, len(s.stays)})
+	piles := s.split(nil, section{0, len(s.stays)}, section{1, len(s.stays)})
 	for len(piles) > 0 {
 		p := piles[len(piles)-1] // a section of the stays
 		piles = piles[:len(piles)-1]
@@ -40,7 +40,7 @@ func judgeStack(c *collection) []int32 {
 		}
 		piles = s.remove(piles, p, bottom)
 	}
-	return c.neverEmpty(c.residences())
+	return c.neverEmpty()
 }
 
 type stack struct {
@@ -86,7 +86,7 @@ func (s *stack) bottom(p section, lowest int32) int {
 		s.early.set(i, s.stays[i].out.ret)
 	}
 	last, _ := s.pops.best(p)
-	if i, some := s.early.best(p); some && s.stays[i].out.ret >= s.stays[last].out.call {
+	if i, _ := s.early.best(p); s.stays[i].out.ret >= s.stays[last].out.call { // the first push is early
 		return i
 	}
 	return none

@@ -18,14 +18,16 @@ type subject struct {
 	check  func([]modelCall, Budget) Report
 	plain  func([]modelCall, Budget) Report // the same without a look at what it does
 	search func([]modelCall, Budget) Report // without the fast algorithm
-	found  map[answer]int                   // what fast said, of whole objects
-	alone  int                              // contradictions that the search did not confirm
+	// objects calls each with what fast says of each object.
+	objects func(calls []modelCall, each func(tasks []request, found answer, against []request))
+	found   map[answer]int // what fast said, of whole objects
+	alone   int            // contradictions that the search did not confirm
 }
 
 func newSubject[S any](m *Model[S, Input, Output], take int, verbs ...Verb) *subject {
 	s := &subject{name: m.Name, verbs: verbs, take: take, found: map[answer]int{}}
 	slow, quick := *m, *m
-	slow.fast = nil
+	slow.fast, slow.Hash = nil, nil
 	s.search = slow.Check
 	quick.fast = func(tasks []request) (answer, []request) {
 		found, against := m.fast(tasks)
@@ -37,6 +39,13 @@ func newSubject[S any](m *Model[S, Input, Output], take int, verbs ...Verb) *sub
 		return found, against
 	}
 	s.check, s.plain = quick.Check, m.Check
+	s.objects = func(calls []modelCall, each func(tasks []request, found answer, against []request)) {
+		for _, o := range m.objects(calls) {
+			slices.SortFunc(o.tasks, taskByCall)
+			found, against := m.fast(o.tasks)
+			each(o.tasks, found, against)
+		}
+	}
 	return s
 }
 
@@ -158,6 +167,11 @@ func misreport(d draw, calls []modelCall) {
 	case c.Input.Do == Read && len(c.Output.Values) > 1 && kind < 5:
 		at := d(len(c.Output.Values))
 		c.Output.Values = slices.Delete(slices.Clone(c.Output.Values), at, at+1)
+	case c.Input.Do == Read && len(c.Output.Values) > 0 && kind == 5: // one twice, or the wrong way round
+		if c.Output.Values = slices.Insert(slices.Clone(c.Output.Values), 0, c.Output.Values[0]); d.one(2) {
+			c.Output.Values = c.Output.Values[1:]
+			slices.Reverse(c.Output.Values)
+		}
 	case c.Input.Do == Read && other.Input.Do == Append:
 		c.Output.Values = append(slices.Clone(c.Output.Values), other.Input.Value)
 	case c.Input.Do == Read && other.Input.Do == Add:

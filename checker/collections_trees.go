@@ -67,7 +67,7 @@ type gaps struct {
 
 const struck = math.MaxInt32 / 2 // a zero that was found
 
-func newGaps(n int) gaps { return gaps{n, make([]int32, 4*n+4), make([]int32, 4*n+4)} }
+func newGaps(n int) gaps { return gaps{n, make([]int32, 4*n), make([]int32, 4*n)} }
 
 func (g *gaps) add(s section, by int32) {
 	if s.from < s.to {
@@ -93,9 +93,6 @@ func (g *gaps) addBelow(node int, all, s section, by int32) {
 
 // takeZero returns the first gap of s with nothing over it; it is not found again.
 func (g *gaps) takeZero(s section) (at int, some bool) {
-	if s.from >= s.to {
-		return none, false
-	}
 	if at = g.zeroBelow(1, section{0, g.n}, s, 0); at == none {
 		return none, false
 	}
@@ -104,7 +101,7 @@ func (g *gaps) takeZero(s section) (at int, some bool) {
 }
 
 func (g *gaps) zeroBelow(node int, all, s section, above int32) int {
-	if g.least[node]+above > 0 || s.to <= all.from || all.to <= s.from {
+	if s.to <= all.from || all.to <= s.from || g.least[node]+above > 0 {
 		return none
 	}
 	if all.to-all.from == 1 {

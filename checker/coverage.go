@@ -49,18 +49,18 @@ func (h *History) Coverage() (c Coverage) {
 		}
 	}
 	// latest is the operation of the key at hand that ends last so far, met whether it overlaps an earlier one.
-	latest, met := int32(none), false
+	var latest int32
+	var met bool
 	for n, i := range order {
 		op := &h.Operations[i]
-		if s := sightOf(op); op.Outcome == Ok && s.exact {
-			if session, known := writer[write{op.Key, s.state}]; known && session != op.Session {
+		if op.Outcome == Ok { // who finds no state in particular has state{}, which nobody left
+			if session, known := writer[write{op.Key, sightOf(op).state}]; known && session != op.Session {
 				c.Foreign++
 			}
 		}
 		switch {
 		case n == 0 || h.Operations[order[n-1]].Key != op.Key:
 			latest, met = i, false
-			continue
 		case op.Call <= until(&h.Operations[latest]):
 			if c.Overlapping++; !met {
 				c.Overlapping++

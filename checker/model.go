@@ -176,7 +176,7 @@ func (m *Model[S, I, O]) shrink(tasks []task[I, O]) []task[I, O] {
 			}
 			return list
 		}
-		took = sweep(m.spare(tasks, gone, none), gone, func() bool { found, _ := m.fast(left()); return found == illegal })
+		took = sweep(m.spare(tasks, gone), gone, func() bool { found, _ := m.fast(left()); return found == illegal })
 		tasks = left()
 	}
 	return tasks
@@ -185,9 +185,6 @@ func (m *Model[S, I, O]) shrink(tasks []task[I, O]) []task[I, O] {
 func (m *Model[S, I, O]) judge(s *meter, tasks []task[I, O]) answer {
 	if s.spent {
 		return undecided
-	}
-	if len(tasks) == 0 {
-		return legal
 	}
 	input := make([]porcupine.Operation, len(tasks))
 	for i := range tasks {
@@ -207,7 +204,6 @@ func (m *Model[S, I, O]) porcupine() porcupine.Model {
 			}
 			return true, after
 		},
-		DescribeOperation: func(in, _ any) string { t := in.(*task[I, O]); return m.Describe(*t.in, t.out) },
 	}
 	if m.Equal != nil {
 		p.Equal = func(a, b any) bool { return m.Equal(a.(S), b.(S)) }
@@ -218,10 +214,16 @@ func (m *Model[S, I, O]) porcupine() porcupine.Model {
 	return p
 }
 
-// firstUnexplained is that of Checker, for tasks sorted by call.
-func (m *Model[S, I, O]) firstUnexplained(s *meter, tasks []task[I, O]) (task[I, O], []task[I, O]) {
-	returns := slices.DeleteFunc(slices.Clone(tasks), func(t task[I, O]) bool { return t.out == nil })
-	slices.SortFunc(returns, taskByReturn)
+// replies are the tasks with a reply, by return.
+func (m *Model[S, I, O]) replies(tasks []task[I, O]) []task[I, O] {
+	list := slices.DeleteFunc(slices.Clone(tasks), func(t task[I, O]) bool { return t.out == nil })
+	slices.SortFunc(list, taskByReturn)
+	return list
+}
+
+// firstUnexplained returns tasks, sorted by call, as of the first reply that nothing explains, as in Checker.
+func (m *Model[S, I, O]) firstUnexplained(s *meter, tasks []task[I, O]) []task[I, O] {
+	returns := m.replies(tasks)
 	explained, unexplained := 0, len(returns)
 	for unexplained-explained > 1 {
 		middle := explained + (unexplained-explained)/2
@@ -231,8 +233,7 @@ func (m *Model[S, I, O]) firstUnexplained(s *meter, tasks []task[I, O]) (task[I,
 			explained = middle
 		}
 	}
-	last := returns[unexplained-1]
-	return last, m.asOf(tasks, last)
+	return m.asOf(tasks, returns[unexplained-1])
 }
 
 func taskByReturn[I, O any](a, b task[I, O]) int {
@@ -244,7 +245,7 @@ func (m *Model[S, I, O]) asOf(tasks []task[I, O], last task[I, O]) (then []task[
 		if t.call > last.ret {
 			break
 		}
-		if t.out != nil && taskByReturn(t, last) > 0 {
+		if taskByReturn(t, last) > 0 {
 			if t = t.opened(); m.reads(t) {
 				continue
 			}
@@ -255,14 +256,9 @@ func (m *Model[S, I, O]) asOf(tasks []task[I, O], last task[I, O]) (then []task[
 }
 
 // lastReply returns the one of tasks that returned last.
-func (m *Model[S, I, O]) lastReply(tasks []task[I, O]) (last task[I, O]) {
-	last.ret = none
-	for _, t := range tasks {
-		if t.out != nil && (last.ret == none || taskByReturn(t, last) > 0) {
-			last = t
-		}
-	}
-	return last
+func (m *Model[S, I, O]) lastReply(tasks []task[I, O]) task[I, O] {
+	list := m.replies(tasks)
+	return list[len(list)-1]
 }
 
 // closed reports whether evidence holds all of tasks that are of unknown outcome and called in time to matter.
@@ -282,9 +278,9 @@ func (m *Model[S, I, O]) closed(tasks, evidence []task[I, O]) bool {
 // explain takes away what a legal history could spare: reads, elements whole, and, if the evidence is closed
 // (else what is unknown might stand in for it), what returned later.
 func (m *Model[S, I, O]) explain(s *meter, key string, evidence []task[I, O], closed bool) Report {
-	op, then := m.lastReply(evidence), evidence
+	then := evidence
 	if closed {
-		op, then = m.firstUnexplained(s, evidence)
+		then = m.firstUnexplained(s, evidence)
 	}
 	gone := make([]bool, len(then))
 	left := func() (list []task[I, O]) {
@@ -297,9 +293,10 @@ func (m *Model[S, I, O]) explain(s *meter, key string, evidence []task[I, O], cl
 	}
 	illegalStill := func() bool { return m.judge(s, left()) == illegal }
 	for took := true; took; {
-		took = sweep(m.spare(then, gone, op.id), gone, illegalStill)
+		took = sweep(m.spare(then, gone), gone, illegalStill)
 	}
 	core := left()
+	op := m.lastReply(core)
 	r := Report{Verdict: Invalid, Class: "linearizability/" + m.Name, Key: key, Op: op.id}
 	for _, t := range core {
 		r.Core = append(r.Core, t.id)
@@ -309,15 +306,17 @@ func (m *Model[S, I, O]) explain(s *meter, key string, evidence []task[I, O], cl
 }
 
 // spare lists what may be tried: each read, then each element with all that is about it.
-func (m *Model[S, I, O]) spare(tasks []task[I, O], gone []bool, keep int) (list [][]int) {
+func (m *Model[S, I, O]) spare(tasks []task[I, O], gone []bool) (list [][]int) {
 	var about [][]int
-	place, kept := map[int64]int{}, -1
+	place := map[int64]int{}
 	for i, t := range tasks {
 		if gone[i] {
 			continue
 		}
-		if m.Element != nil {
-			if e, ok := m.Element(*t.in, t.out); ok {
+		if m.reads(t) {
+			list = append(list, []int{i})
+		} else if m.Element != nil {
+			if e, is := m.Element(*t.in, t.out); is {
 				n, known := place[e]
 				if !known {
 					n = len(about)
@@ -325,22 +324,10 @@ func (m *Model[S, I, O]) spare(tasks []task[I, O], gone []bool, keep int) (list 
 					about = append(about, nil)
 				}
 				about[n] = append(about[n], i)
-				if t.id == keep {
-					kept = n
-				}
-				continue
 			}
 		}
-		if t.id != keep && m.reads(t) {
-			list = append(list, []int{i})
-		}
 	}
-	for n, group := range about {
-		if n != kept {
-			list = append(list, group)
-		}
-	}
-	return list
+	return append(list, about...)
 }
 
 func (m *Model[S, I, O]) text(key string, op task[I, O], core []task[I, O]) string {

@@ -89,8 +89,7 @@ func (s *Stream) Reset() {
 		clear(k.zones)
 		k.start()
 	}
-	s.now, s.orphans, s.broken = 0, s.orphans[:0], s.broken[:0]
-	s.completed, s.invalid, s.unfit = false, false, false
+	*s = Stream{keys: s.keys, orphans: s.orphans[:0], broken: s.broken[:0]}
 }
 
 // Violated tells whether what Stream was told is not linearizable whatever comes, now that it is at (ns).
@@ -205,12 +204,11 @@ func (s *Stream) key(name string) *streamKey {
 
 // start makes the missing key of the start, which returned before all time. zones must be empty.
 func (k *streamKey) start() {
+	*k = streamKey{open: k.open[:0], zones: k.zones, unsettled: k.unsettled[:0], settled: k.settled[:0]}
 	first := k.zone(state{})
-	first.f, first.written = -1, true
-	first.begin()
-	first.block.f, first.block.settled = -1, true
-	*k = streamKey{open: k.open[:0], zones: k.zones, unsettled: k.unsettled[:0], settled: append(k.settled[:0], first.block)}
-	k.raise(first.block)
+	first.f, first.written = math.MinInt64, true
+	k.happen(first)
+	first.block.measure()
 }
 
 func (s *Stream) advance(at int64) {
@@ -261,7 +259,6 @@ func (s *Stream) unwrite(k *streamKey, z *streamZone) {
 	case z.before != nil:
 		s.giveUp(k) // it may be written again at this instant, and then be bound to another
 	default:
-		z.swapped = false
 		s.orphans = append(s.orphans, orphan{k, z})
 	}
 }
@@ -318,6 +315,7 @@ func (s *Stream) join(k *streamKey, z *streamZone) {
 	b := z.block
 	if !b.measure() || !k.agrees(b) {
 		s.violate(k)
+		return // and forget nothing: the state may be written again at this instant
 	}
 	if b.settled {
 		k.raise(b)
