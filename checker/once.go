@@ -95,7 +95,7 @@ func (h *RequestHistory) judge(request uint64, tries []at, effects int) Report {
 	}
 	final := len(h.Attempts)
 	switch {
-	case effects > 0 && len(tries) == 0:
+	case len(tries) == 0:
 		return h.report("once/thin-air", request, []int{final}, fmt.Sprintf("The list holds %d, and nobody asked for it.", request))
 	case effects > 1:
 		evidence := int(tries[0].i)
@@ -270,7 +270,7 @@ func (h *RequestHistory) record(i int) any {
 func ReadRequests(r io.Reader) (*RequestHistory, error) {
 	h, final := &RequestHistory{}, false
 	lines := 1
-	err := readRecords(r, requestSchema, func(line []byte) (any, error) {
+	err := readRecords(r, requestSchema, maxOperations, func(line []byte) (any, error) {
 		lines++
 		return h.take(line, &final)
 	})
