@@ -37,12 +37,6 @@ func WriteHTML(w io.Writer, h *History, r Report, notes ...Annotation) error {
 	}
 	model := keyModel
 	model.DescribeOperation = func(in, _ any) string { return describe(in.(*Operation)) }
-	model.DescribeState = func(s any) string {
-		if s.(state).exists {
-			return fmt.Sprint(s.(state).value)
-		}
-		return "missing"
-	}
 	return visualize(w, model, input, notes)
 }
 
@@ -135,9 +129,9 @@ func (p partialOrder) compare(q partialOrder) int {
 // each operation the first of the longest that hold it.
 func settle(page []byte) ([]byte, error) {
 	const before, after = "const data = ", "\n"
-	_, behind, found := bytes.Cut(page, []byte(before))
+	_, behind, _ := bytes.Cut(page, []byte(before)) // nothing, if there is none
 	text, _, closed := bytes.Cut(behind, []byte(after))
-	if !found || !closed {
+	if !closed {
 		return nil, errors.New("checker: Porcupine's page holds no data")
 	}
 	var data struct {

@@ -188,6 +188,9 @@ func TestHTMLSays(t *testing.T) {
 	if err := WriteHTML(brokenWriter{broken}, h, Report{Core: []int{0}}); !errors.Is(err, broken) {
 		t.Errorf("%v", err)
 	}
+	if err := m.WriteHTML(brokenWriter{broken}, calls, Report{Core: []int{0}}); !errors.Is(err, broken) {
+		t.Errorf("%v", err)
+	}
 }
 
 // Notes that touch stand in rows of their own.

@@ -73,10 +73,10 @@ func leases(rng *rand.Rand) *LockHistory {
 		g := Grant{string(rune('a' + rng.IntN(4)/3)), int32(holder), base + uint64(i+1), call, call + int64(rng.IntN(3)), 0, 0}
 		g.From = g.Return
 		g.Until = g.From + int64(rng.IntN(3))
+		now, free[holder] = g.Until, g.Return
 		if rng.IntN(8) == 0 {
 			g.Until += 5 // too long, save for its holder
 		}
-		now, free[holder] = g.Until, g.Return
 		if rng.IntN(12) == 0 {
 			g.Token = base + uint64(1+rng.IntN(6))
 		}

@@ -98,10 +98,7 @@ func (h *RequestHistory) judge(request uint64, tries []at, effects int) Report {
 	case len(tries) == 0:
 		return h.report("once/thin-air", request, []int{final}, fmt.Sprintf("The list holds %d, and nobody asked for it.", request))
 	case effects > 1:
-		evidence := int(tries[0].i)
-		if possible >= 0 {
-			evidence = possible
-		}
+		evidence := max(int(tries[0].i), possible) // the first that may have had one, if there is any
 		return h.report("once/duplicate-effect", request, []int{evidence, final}, fmt.Sprintf(
 			"Request %d took effect %d times, as read at %d.", request, effects, h.Final.Return))
 	case ok >= 0 && effects == 0:

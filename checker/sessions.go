@@ -273,12 +273,11 @@ func passed(judged int, name string) Report {
 // broken reports operations that contradict each other; the last is the one that shows it.
 func broken(class string, h *History, core []int32, why string) Report {
 	var ops []Operation
-	keys := false // several
 	for _, i := range core {
 		ops = append(ops, h.Operations[i])
-		keys = keys || ops[0].Key != h.Operations[i].Key
 	}
 	last := ops[len(ops)-1]
+	keys := ops[0].Key != last.Key
 	slices.SortFunc(ops, func(a, b Operation) int { return byCall(&a, &b) })
 	r := Report{Verdict: Invalid, Class: class, Key: last.Key, Op: last.ID}
 	var b strings.Builder

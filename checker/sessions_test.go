@@ -262,6 +262,10 @@ func claims(rng *rand.Rand) *History {
 			case 1:
 				op.CommitTS = 0
 			}
+		case 2, 3:
+			if other := &h.Operations[rng.IntN(n)]; other.Outcome == Ok && !isWrite(*op) {
+				op.Version, op.CommitTS = other.Version, other.CommitTS
+			}
 		default:
 			op.Version, op.CommitTS = uint64(lie), 6+14*int64(rng.IntN(2*n))
 		}
