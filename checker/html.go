@@ -37,12 +37,6 @@ func WriteHTML(w io.Writer, h *History, r Report, notes ...Annotation) error {
 	}
 	model := keyModel
 	model.DescribeOperation = func(in, _ any) string { return describe(in.(*Operation)) }
-	model.DescribeState = func(s any) string {
-		if s.(state).exists {
-			return fmt.Sprint(s.(state).value)
-		}
-		return "missing"
-	}
 	return visualize(w, model, input, notes)
 }
 
@@ -100,46 +94,44 @@ func within(input []porcupine.Operation, notes []Annotation) (list []Annotation)
 	return list
 }
 
+const noteColor = "#efaefc"
+
 // rowsOfNotes puts notes, which are sorted, into as many rows as none covers another in.
 func rowsOfNotes(notes []Annotation) (list []porcupine.Annotation) {
 	var ends []int64 // of each row
 	for _, n := range notes {
 		row := slices.IndexFunc(ends, func(end int64) bool { return end < n.At })
 		if row < 0 {
-			row, ends = len(ends), append(ends, 0)
+			row, ends = len(ends), append(ends, n.Until)
 		}
 		ends[row] = n.Until
 		list = append(list, porcupine.Annotation{Tag: fmt.Sprintf("faults %2d", row+1), Start: n.At, End: n.Until,
-			Description: n.Text, BackgroundColor: "#efaefc"})
+			Description: n.Text, BackgroundColor: noteColor})
 	}
 	return list
 }
 
 // partialOrder is a list of steps, as Porcupine's page holds it.
-type partialOrder []struct {
+type partialOrder []partialStep
+
+type partialStep struct {
 	Index            int
 	StateDescription string
 }
 
+// compare puts the longest first.
 func (p partialOrder) compare(q partialOrder) int {
-	if c := cmp.Compare(len(q), len(p)); c != 0 {
-		return c // longest first
-	}
-	for i := range p {
-		if c := cmp.Compare(p[i].Index, q[i].Index); c != 0 {
-			return c
-		}
-	}
-	return 0
+	return cmp.Or(cmp.Compare(len(q), len(p)),
+		slices.CompareFunc(p, q, func(a, b partialStep) int { return cmp.Compare(a.Index, b.Index) }))
 }
 
 // settle sorts the partial orders in a page of Porcupine, which come out of a map, and names again for
 // each operation the first of the longest that hold it.
 func settle(page []byte) ([]byte, error) {
 	const before, after = "const data = ", "\n"
-	_, behind, found := bytes.Cut(page, []byte(before))
+	_, behind, _ := bytes.Cut(page, []byte(before)) // nothing, if there is none
 	text, _, closed := bytes.Cut(behind, []byte(after))
-	if !found || !closed {
+	if !closed {
 		return nil, errors.New("checker: Porcupine's page holds no data")
 	}
 	var data struct {
@@ -165,10 +157,7 @@ func settle(page []byte) ([]byte, error) {
 			}
 		}
 	}
-	sorted, err := json.Marshal(data)
-	if err != nil {
-		return nil, err
-	}
+	sorted, _ := json.Marshal(data) // what was read can be written
 	at := len(page) - len(behind)
 	return slices.Concat(page[:at], sorted, page[at+len(text):]), nil
 }

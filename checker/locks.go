@@ -326,7 +326,7 @@ func (h *LockHistory) record(i int) any {
 // ReadLocks reads what WriteLocks wrote, and only that, byte for byte. An error names the line.
 func ReadLocks(r io.Reader) (*LockHistory, error) {
 	h := &LockHistory{}
-	if err := readRecords(r, lockSchema, h.take); err != nil {
+	if err := readRecords(r, lockSchema, maxOperations, h.take); err != nil {
 		return nil, err
 	}
 	if id, err := h.sequential(); err != nil {

@@ -66,20 +66,24 @@ func locksSay(h *LockHistory) bool {
 func leases(rng *rand.Rand) *LockHistory {
 	h := &LockHistory{}
 	now, free := int64(1), [3]int64{}
+	base := uint64(rng.IntN(2)) * (1<<63 - 4)
 	for i := range rng.IntN(6) {
 		holder := rng.IntN(3)
 		call := max(free[holder], now-int64(rng.IntN(2))+int64(rng.IntN(3)))
-		g := Grant{string(rune('a' + rng.IntN(4)/3)), int32(holder), uint64(i + 1), call, call + int64(rng.IntN(3)), 0, 0}
+		g := Grant{string(rune('a' + rng.IntN(4)/3)), int32(holder), base + uint64(i+1), call, call + int64(rng.IntN(3)), 0, 0}
 		g.From = g.Return
 		g.Until = g.From + int64(rng.IntN(3))
 		now, free[holder] = g.Until, g.Return
+		if rng.IntN(8) == 0 {
+			g.Until += 5 // too long, save for its holder
+		}
 		if rng.IntN(12) == 0 {
-			g.Token = uint64(1 + rng.IntN(6))
+			g.Token = base + uint64(1+rng.IntN(6))
 		}
 		h.Grants = append(h.Grants, g)
 	}
 	for i := range rng.IntN(5) {
-		h.Accesses = append(h.Accesses, Access{string(rune('a' + rng.IntN(4)/3)), 0, uint64(i + 1 + rng.IntN(2)), int64(rng.IntN(4) + i), rng.IntN(3) > 0})
+		h.Accesses = append(h.Accesses, Access{string(rune('a' + rng.IntN(4)/3)), 0, base + uint64(i+1+rng.IntN(2)), int64(rng.IntN(4) + i), rng.IntN(3) > 0})
 	}
 	return h
 }
@@ -101,6 +105,7 @@ func TestOracleLocks(t *testing.T) {
 		if err != nil || want != r.Verdict || want == Unknown && r.Reason != ReasonVacuous {
 			t.Fatalf("%v, %s, want %s: %+v\n%s", err, r.Verdict, want, h, r.Text)
 		}
+		toldLocks(t, h, r)
 		if r.Verdict != Invalid {
 			continue
 		}
@@ -114,7 +119,14 @@ func TestOracleLocks(t *testing.T) {
 				core.Accesses = append(core.Accesses, h.Accesses[id-len(h.Grants)])
 			}
 		}
-		if len(r.Core) != 2 || r.Op != r.Core[1] || r.Class != locksWrong(h) || r.Class != locksWrong(core) {
+		key := ""
+		for _, g := range core.Grants {
+			key = g.Lock
+		}
+		for _, a := range core.Accesses {
+			key = a.Lock
+		}
+		if len(r.Core) != 2 || r.Key != key || r.Op != r.Core[1] || r.Class != locksWrong(h) || r.Class != locksWrong(core) {
 			t.Fatalf("%s: want %s, core %v alone is %q: %+v", r.Class, locksWrong(h), r.Core, locksWrong(core), core)
 		}
 	}
@@ -160,7 +172,7 @@ var malformedLocks = []struct{ file, want string }{
 	{strings.TrimSuffix(lockHeader, "\n"), "line 1: cut short"},
 	{strings.Replace(lockHeader, "v1", "v2", 1), "line 1: want the header"},
 	{lockHeader + strings.TrimSuffix(grant0, "\n"), "line 2: cut short"},
-	{lockHeader + "\n", "line 2: "},
+	{lockHeader + "\n", "line 2: unexpected end of JSON input"},
 	{lockHeader + " " + grant0, "line 2: not spelled as it is written"},
 	{lockHeader + grant0 + grant0, "line 3: not spelled as it is written"}, // the second has id 1
 	{lockHeader + access1 + grant0, "line 2: not spelled"},
@@ -179,6 +191,7 @@ var malformedLocks = []struct{ file, want string }{
 	{lockHeader + strings.Replace(grant0, `"until":10`, `"until":9000000000000000000`, 1), "line 2: called at 0, held from 5"},
 	{lockHeader + grant0 + strings.Replace(access1, `"at":7`, `"at":-7`, 1), "line 3: at -7"},
 	{lockHeader + grant0 + strings.Replace(access1, `"token":1`, `"token":0`, 1), "line 3: an access without a token"},
+	{lockHeader + grant0 + strings.Replace(access1, `"at":7`, `"at":7.5`, 1), "line 3: json: cannot unmarshal"},
 	{lockHeader + grant0 + strings.Replace(grant0, `"id":0`, `"id":1`, 1), "line 3: session 1 calls at 0 while its record 0 is open"},
 }
 

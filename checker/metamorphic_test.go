@@ -138,12 +138,12 @@ func TestVerdictOfLocksSurvives(t *testing.T) {
 		other := &LockHistory{slices.Clone(h.Grants), slices.Clone(h.Accesses)}
 		for i := range other.Grants {
 			g := &other.Grants[i]
-			g.Lock, g.Holder, g.Token = "renamed "+g.Lock, 7-g.Holder, 3*g.Token
+			g.Lock, g.Holder, g.Token = "renamed "+g.Lock, 7-g.Holder, g.Token+1000
 			g.Call, g.Return, g.From, g.Until = g.Call+1e15, g.Return+1e15, g.From+1e15, g.Until+1e15
 		}
 		for i := range other.Accesses {
 			a := &other.Accesses[i]
-			a.Lock, a.Holder, a.Token, a.At = "renamed "+a.Lock, 7-a.Holder, 3*a.Token, a.At+1e15
+			a.Lock, a.Holder, a.Token, a.At = "renamed "+a.Lock, 7-a.Holder, a.Token+1000, a.At+1e15
 		}
 		if got, err := CheckLocks(other); err != nil || got.Verdict != want.Verdict || got.Class != want.Class || !slices.Equal(got.Core, want.Core) {
 			t.Fatalf("renamed and later: %v %+v, want %+v", err, got, want)

@@ -95,13 +95,10 @@ func (h *RequestHistory) judge(request uint64, tries []at, effects int) Report {
 	}
 	final := len(h.Attempts)
 	switch {
-	case effects > 0 && len(tries) == 0:
+	case len(tries) == 0:
 		return h.report("once/thin-air", request, []int{final}, fmt.Sprintf("The list holds %d, and nobody asked for it.", request))
 	case effects > 1:
-		evidence := int(tries[0].i)
-		if possible >= 0 {
-			evidence = possible
-		}
+		evidence := max(int(tries[0].i), possible) // the first that may have had one, if there is any
 		return h.report("once/duplicate-effect", request, []int{evidence, final}, fmt.Sprintf(
 			"Request %d took effect %d times, as read at %d.", request, effects, h.Final.Return))
 	case ok >= 0 && effects == 0:
@@ -270,7 +267,7 @@ func (h *RequestHistory) record(i int) any {
 func ReadRequests(r io.Reader) (*RequestHistory, error) {
 	h, final := &RequestHistory{}, false
 	lines := 1
-	err := readRecords(r, requestSchema, func(line []byte) (any, error) {
+	err := readRecords(r, requestSchema, maxOperations, func(line []byte) (any, error) {
 		lines++
 		return h.take(line, &final)
 	})

@@ -9,10 +9,13 @@ import (
 	"testing"
 )
 
+// numbers are those of requests, in their order.
+var numbers = [...]uint64{0, 1, 1 << 63, 1<<63 + 1, 1<<64 - 2000}
+
 // onceWrong is the definition, request by request: the class of what is wrong with the lowest that has
 // something, or "".
 func onceWrong(h *RequestHistory) string {
-	for request := range uint64(5) {
+	for _, request := range numbers {
 		count, asked, possible, acknowledged, differ := 0, false, false, false, false
 		for _, f := range h.Final.List {
 			if f == request {
@@ -53,7 +56,7 @@ func requests(rng *rand.Rand) *RequestHistory {
 		if free[s] < 0 {
 			continue // it waits for ever
 		}
-		a := Attempt{int32(s), uint64(rng.IntN(4)), []Outcome{Ok, Ok, Fail, Info, Pending}[rng.IntN(5)], 0, 0, 0}
+		a := Attempt{int32(s), numbers[rng.IntN(4)], []Outcome{Ok, Ok, Fail, Info, Pending}[rng.IntN(5)], 0, 0, 0}
 		a.Call = free[s] + int64(rng.IntN(2))
 		free[s] = -1
 		if a.Outcome != Pending {
@@ -72,7 +75,7 @@ func requests(rng *rand.Rand) *RequestHistory {
 		h.Final.List = slices.Delete(h.Final.List, n-1, n)
 	}
 	if rng.IntN(25) == 0 {
-		h.Final.List = append(h.Final.List, uint64(rng.IntN(5)))
+		h.Final.List = append(h.Final.List, numbers[rng.IntN(5)])
 	}
 	rng.Shuffle(len(h.Final.List), func(i, j int) { l := h.Final.List; l[i], l[j] = l[j], l[i] })
 	h.Final.Session, h.Final.Call, h.Final.Return = 9, 100, 110
@@ -123,11 +126,17 @@ func TestOracleOnce(t *testing.T) {
 		if err != nil || want != r.Verdict || want == Unknown && r.Reason != ReasonVacuous {
 			t.Fatalf("%v, %s, want %s: %+v\n%s", err, r.Verdict, want, h, r.Text)
 		}
+		toldOnce(t, h, r)
 		if want != Invalid {
 			continue
 		}
 		invalid++
 		seen[r.Class]++
+		if a := r.Core[0]; r.Class == "once/duplicate-effect" && h.Attempts[a].Outcome == Fail && slices.ContainsFunc(h.Attempts, func(b Attempt) bool {
+			return b.Request == h.Attempts[a].Request && b.Outcome != Fail
+		}) {
+			t.Fatalf("attempt %d, which failed, for an effect that another may have had: %+v", a, h)
+		}
 		if core := onlyCore(h, r); len(r.Core) == 0 || !slices.IsSorted(r.Core) || r.Class != onceWrong(h) || r.Class != onceWrong(core) {
 			t.Fatalf("%s: want %s, core %v alone is %q: %+v\n%s", r.Class, onceWrong(h), r.Core, onceWrong(core), core, r.Text)
 		}
@@ -179,6 +188,10 @@ var malformedRequests = []struct{ file, want string }{
 	{requestHeader + strings.Replace(attempt0, `"ok","reply":7`, `"pending","reply":0`, 1) + final1, "line 2: pending, yet it returned at 5"},
 	{requestHeader + strings.Replace(attempt0, `"return":5`, `"return":-1`, 1) + final1, "line 2: called at 0, returned at -1"},
 	{requestHeader + strings.Replace(attempt0, `"call":0`, `"call":-1`, 1) + final1, "line 2: called at -1"},
+	{requestHeader + "\n", "line 2: unexpected end of JSON input"},
+	{requestHeader + strings.Replace(attempt0, `"reply":7`, `"reply":7.5`, 1) + final1, "line 2: json: cannot unmarshal"},
+	{requestHeader + attempt0 + strings.Replace(final1, `"call":10`, `"call":9.5`, 1), "line 3: json: cannot unmarshal"},
+	{requestHeader + attempt0 + final1 + strings.Replace(effect5, `5`, `5.5`, 1), "line 4: json: cannot unmarshal"},
 	{requestHeader + attempt0 + strings.Replace(final1, `"return":12`, `"return":9`, 1), "line 3: called at 10, returned at 9"},
 	{requestHeader + attempt0 + strings.Replace(final1, `"call":10`, `"call":5`, 1), "line 2: returned at 5, not before the list was read at 5"},
 	{requestHeader + strings.Replace(attempt0, `"ok","reply":7,"call":0,"return":5`, `"pending","reply":0,"call":10,"return":0`, 1) + final1,

@@ -37,15 +37,15 @@ func eachLine(r io.Reader, use func(n int, line []byte) error) (lines int, err e
 // readRecords reads a header and then one record a line, and only what writeRecords writes: take says
 // how a line is spelled, and it must be spelled so byte for byte, so that no two readers can understand
 // it differently. A line without its end is a file cut short.
-func readRecords(r io.Reader, schema string, take func(line []byte) (spelled any, err error)) error {
+func readRecords(r io.Reader, schema string, most int, take func(line []byte) (spelled any, err error)) error {
 	header := []byte(`{"schema":"` + schema + `"}`)
 	n, err := eachLine(r, func(n int, line []byte) error {
 		line, whole := bytes.CutSuffix(line, []byte("\n"))
 		switch {
 		case n == 1 && !bytes.Equal(line, header):
 			return fmt.Errorf("want the header %s, got %.60q", header, line)
-		case n > maxOperations+1:
-			return fmt.Errorf("more than %d records", maxOperations)
+		case n > most+1:
+			return fmt.Errorf("more than %d records", most)
 		case !whole:
 			return errors.New("cut short")
 		case n == 1:
@@ -60,7 +60,7 @@ func readRecords(r io.Reader, schema string, take func(line []byte) (spelled any
 		}
 		return nil
 	})
-	if err == nil && n == 0 {
+	if n == 0 {
 		err = errors.New("line 1: no header")
 	}
 	return err

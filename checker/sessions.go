@@ -90,12 +90,13 @@ func session(g guarantee, over scope) func(*History, int64) Report {
 		if bad.Reason != "" {
 			return bad
 		}
-		highest := map[uint64]int32{} // session and key → the first operation with the highest version
+		type place struct{ session, key int32 }
+		highest := map[place]int32{} // the first operation with the highest version
 		judged := 0
 		for _, i := range c.byCall() {
 			op := &h.Operations[i]
-			pair := uint64(uint32(op.Session))<<32 | uint64(c.key[i])
-			top, known := highest[pair]
+			at := place{op.Session, c.key[i]}
+			top, known := highest[at]
 			if known && writes(op) == g.then {
 				judged++
 				if first := &h.Operations[top]; op.Version < first.Version || g.strict && op.Version == first.Version {
@@ -105,7 +106,7 @@ func session(g guarantee, over scope) func(*History, int64) Report {
 				}
 			}
 			if writes(op) == g.first && (!known || op.Version > h.Operations[top].Version) {
-				highest[pair] = i
+				highest[at] = i
 			}
 		}
 		return passed(judged, class)
@@ -185,14 +186,14 @@ func columns(h *History, by claim, reads bool, over scope) (columnar, Report) {
 			continue
 		}
 		if by.of(op) == 0 {
-			return c, unknown(ReasonNotApplicable, op.Key, fmt.Sprintf("no %s: %s", by, line(op)))
+			return columnar{}, unknown(ReasonNotApplicable, op.Key, fmt.Sprintf("no %s: %s", by, line(op)))
 		}
 		counts[c.key[i]+1]++
 	}
 	c.sortMarks(by, reads, counts)
 	for j := 1; j < len(c.order); j++ {
 		if a, b := c.order[j-1], c.order[j]; a.key == b.key && a.at == b.at && !b.read {
-			return c, unknown(ReasonNotApplicable, h.Operations[a.i].Key, fmt.Sprintf("two writes with one %s:\n  %s\n  %s",
+			return columnar{}, unknown(ReasonNotApplicable, h.Operations[a.i].Key, fmt.Sprintf("two writes with one %s:\n  %s\n  %s",
 				by, line(&h.Operations[a.i]), line(&h.Operations[b.i])))
 		}
 	}
@@ -215,8 +216,8 @@ func (c *columnar) internKeys() {
 
 // sortMarks deals the marks out by key, in the order of their IDs, which is nearly that of their claims.
 func (c *columnar) sortMarks(by claim, reads bool, counts []int) {
-	for k := 1; k < len(counts); k++ {
-		counts[k] += counts[k-1]
+	for k := range c.keys {
+		counts[k+1] += counts[k]
 	}
 	c.order = make([]mark, counts[c.keys])
 	next := counts // of each key; runs up to where the next key begins
@@ -229,9 +230,7 @@ func (c *columnar) sortMarks(by claim, reads bool, counts []int) {
 	}
 	from := 0
 	for _, to := range next[:c.keys] {
-		if part := c.order[from:to]; !slices.IsSortedFunc(part, byMark) {
-			slices.SortFunc(part, byMark)
-		}
+		slices.SortFunc(c.order[from:to], byMark)
 		from = to
 	}
 }
@@ -256,13 +255,10 @@ func falseFirst(a, b bool) int {
 
 // byCall returns the completed operations by call: within a session that is program order.
 func (c *columnar) byCall() []int32 {
-	order := func(i, j int32) int {
+	slices.SortFunc(c.done, func(i, j int32) int {
 		a, b := &c.h.Operations[i], &c.h.Operations[j]
 		return cmp.Or(cmp.Compare(a.Call, b.Call), cmp.Compare(a.Return, b.Return), cmp.Compare(i, j))
-	}
-	if !slices.IsSortedFunc(c.done, order) {
-		slices.SortFunc(c.done, order)
-	}
+	})
 	return c.done
 }
 
@@ -277,12 +273,11 @@ func passed(judged int, name string) Report {
 // broken reports operations that contradict each other; the last is the one that shows it.
 func broken(class string, h *History, core []int32, why string) Report {
 	var ops []Operation
-	keys := false // several
 	for _, i := range core {
 		ops = append(ops, h.Operations[i])
-		keys = keys || ops[0].Key != h.Operations[i].Key
 	}
 	last := ops[len(ops)-1]
+	keys := ops[0].Key != last.Key
 	slices.SortFunc(ops, func(a, b Operation) int { return byCall(&a, &b) })
 	r := Report{Verdict: Invalid, Class: class, Key: last.Key, Op: last.ID}
 	var b strings.Builder

@@ -84,11 +84,10 @@ func CheckExternal(h *History) Report {
 		if !writes(op) {
 			continue
 		}
-		for next < len(done) && done[next].at < op.Call {
+		for ; done[next].at < op.Call; next++ { // up to op itself at the latest
 			if w := done[next].i; top < 0 || h.Operations[w].CommitTS > h.Operations[top].CommitTS {
 				top = w
 			}
-			next++
 		}
 		if top < 0 {
 			continue
