@@ -51,7 +51,9 @@ func (m *Model[S, I, O]) WriteHTML(w io.Writer, calls []Call[I, O], r Report, no
 		}
 		input = append(input, porcupine.Operation{ClientId: int(c.Session), Input: &t, Call: t.call, Return: t.ret})
 	}
-	return visualize(w, m.porcupine(), input, notes)
+	model := m.porcupine()
+	model.DescribeOperation = func(in, _ any) string { t := in.(*task[I, O]); return m.Describe(*t.in, t.out) }
+	return visualize(w, model, input, notes)
 }
 
 func visualize(w io.Writer, model porcupine.Model, input []porcupine.Operation, notes []Annotation) error {
