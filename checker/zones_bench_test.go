@@ -187,15 +187,3 @@ func BenchmarkStream(b *testing.B) {
 		})
 	}
 }
-
-// rewriteCAS makes a put of each CAS that swapped, and a get of each that did not.
-func rewriteCAS(h *History) {
-	for i := range h.Operations {
-		switch op := &h.Operations[i]; {
-		case op.Kind == CAS && op.Swapped:
-			op.Kind, op.Old, op.Swapped = Put, 0, false
-		case op.Kind == CAS:
-			op.Kind, op.Old, op.Arg = Get, 0, 0
-		}
-	}
-}
