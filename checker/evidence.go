@@ -16,8 +16,7 @@ func (z *zones) contradict() []Operation {
 		z.take(z.zones[a].seen)
 		z.take(z.zones[a].writer)
 	case refused:
-		z.take(a)
-		z.take(z.zones[z.find(state{z.ops[a].Old, true})].writer)
+		z.take(a) // and who wrote what it found
 	case forked:
 		z.take(z.zones[z.zones[a].before].writer)
 		for _, at := range [...]int32{a, b} {
