@@ -258,8 +258,10 @@ func TestModelForeignVerb(t *testing.T) {
 				if m.name == "membership" {
 					first.Output.Found = true
 				}
-				if r := m.check([]modelCall{first, foreign}, Budget{}); r.Verdict != Invalid {
-					t.Errorf("%s: %s of a %s, %+v", m.name, r.Verdict, do, out)
+				for _, calls := range [][]modelCall{{first, foreign}, {foreign}} {
+					if r := m.check(calls, Budget{}); r.Verdict != Invalid {
+						t.Errorf("%s: %s of a %s, %+v", m.name, r.Verdict, do, out)
+					}
 				}
 				foreign.Outcome = Info
 				if r := m.check([]modelCall{first, foreign}, Budget{}); r.Verdict != Valid {

@@ -241,6 +241,9 @@ func collectionOracle(t *testing.T, n, operations int, oracle func(*subject, []m
 			if !slices.Contains(r.Core, r.Op) || oracle(s, alone) == Valid {
 				t.Fatalf("%s: the core is legal, or without its operation\n%+v\n%s", s.name, calls, r.Text)
 			}
+			if !unexplained(s.name, s.take, calls, r) {
+				t.Fatalf("%s: not the first that nothing explains, or the core could spare something\n%+v\n%s", s.name, calls, r.Text)
+			}
 		}
 		t.Logf("%-14s %v, search decided %d objects, cores by size %v", s.name, counts, s.found[undecided], cores)
 		if counts[Valid] < n/10 || counts[Invalid] < n/10 || counts[Unknown] > n/100 {

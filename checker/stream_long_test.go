@@ -7,15 +7,14 @@ import (
 	"testing"
 )
 
-// longHistory is what clients of a right store see in 100 to 400 operations on a few keys, and then some
-// lies. Times are tied or far apart; values and tombstones are new, or come round again; CAS asks for what
+// longHistory is what clients of a right store see in n operations on a few keys, and then some lies. Times are tied or far apart; values and tombstones are new, or come round again; CAS asks for what
 // is there, for what was there, or for anything; some outcomes nobody knows, of some the client gave up at
 // once and the effect comes late or never.
-func longHistory(d draw) *History {
-	n, keys, sessions := 100+d(301), 1+d(3), 1+d(8)
+func longHistory(d draw, n int) *History {
+	keys, sessions := 1+d(3), 1+d(8)
 	pace := []int{1, 2, 4, 20}[d(4)]
 	unknown, failed := []int{0, 0, 3, 15, 40}[d(5)], []int{0, 5, 30}[d(3)]
-	round := []int{1 << 30, 1 << 30, 150, 60, 25}[d(5)] // so many values, then the first again
+	round := []int{1 << 30, 1 << 30, 1 + n/2, 1 + n/4, 1 + n/8}[d(5)] // so many values, then the first again
 	verbs := [][]Kind{
 		{Get, Put}, {Get, Get, CAS, CAS, CAS, Put}, {Get, CAS, CAS, CAS, CAS}, {Get, Put, CAS, Delete}, {Get, Put, Delete, Delete},
 	}[d(5)]
@@ -83,7 +82,7 @@ func longHistory(d draw) *History {
 	return h
 }
 
-// until cuts a history after an instant.
+// prefix cuts a history after an instant.
 func prefix(h *History, at int64) *History {
 	var p History
 	for _, op := range h.Operations {
@@ -184,12 +183,16 @@ func (h *History) without(list []happening, id int) (*History, []happening) {
 
 // At the end of each instant a stream says of each key what CheckLinearizable says of the history so far.
 func TestOracleStreamLong(t *testing.T) {
-	n := histories(t, 400)
+	n := histories(t, 6000)
 	rng := rand.New(rand.NewPCG(31, uint64(n)))
 	counts := map[string]int{}
 	var s Stream
-	for range n {
-		h := longHistory(rng.IntN)
+	for i := range n {
+		size := 5 + rng.IntN(25)
+		if i%20 == 0 {
+			size = 100 + rng.IntN(301)
+		}
+		h := longHistory(rng.IntN, size)
 		list := happenings(rng, h)
 		at, how := outOfStep(&s, h, list, 10_000)
 		if counts[how]++; at < 0 {
@@ -208,4 +211,7 @@ func TestOracleStreamLong(t *testing.T) {
 		t.Fatalf("%s\n%s%v", how, show(h), list)
 	}
 	t.Log(counts)
+	if counts["valid"] < n/10 || counts["invalid"] < n/10 || counts["undecided"] > n/10 {
+		t.Errorf("the generator is lopsided: %v", counts)
+	}
 }

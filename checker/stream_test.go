@@ -3,6 +3,7 @@ package checker
 import (
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -288,5 +289,151 @@ func TestStreamWithinAnInstant(t *testing.T) {
 		if v, _ := s.Verdict(); v != c.want || s.Violated(22) != (c.want == Invalid) {
 			t.Errorf("%s: %s, want %s", name, v, c.want)
 		}
+	}
+}
+
+// script tells a stream of operations on one key, each of which is called, and returned if it has an outcome;
+// at one instant in the order of the list, first calls.
+func script(s *Stream, ops ...Operation) {
+	var list []happening
+	for i := range ops {
+		if ops[i].ID = i; ops[i].Outcome != Pending {
+			list = append(list, happening{ops[i].Return, i, true})
+		}
+		list = append(list, happening{ops[i].Call, i, false})
+	}
+	slices.SortStableFunc(list, func(a, b happening) int {
+		switch {
+		case a.at != b.at:
+			return int(a.at - b.at)
+		case a.id == b.id && a.returned != b.returned && b.returned:
+			return -1
+		case a.id == b.id && a.returned != b.returned:
+			return 1
+		}
+		return a.id - b.id
+	})
+	for _, e := range list {
+		if op := &ops[e.id]; e.returned {
+			s.Return(op)
+		} else {
+			s.Call(op)
+		}
+	}
+}
+
+func puts(arg, call, ret int64, o Outcome) Operation {
+	return Operation{Kind: Put, Arg: arg, Call: call, Return: ret, Outcome: o}
+}
+
+func gets(value, call, ret int64) Operation {
+	return Operation{Kind: Get, Result: value, Found: value != 0, Call: call, Return: ret, Outcome: Ok}
+}
+
+func swapsTo(old, arg, call, ret int64, o Outcome) Operation {
+	return Operation{Kind: CAS, Old: old, Arg: arg, Call: call, Return: ret, Outcome: o, Swapped: o == Ok}
+}
+
+func TestStreamScripts(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		want Verdict
+		ops  []Operation
+	}{
+		{"put at the first instant, and missing after it", Invalid, []Operation{puts(1, 0, 0, Ok), gets(0, 1, 1)}},
+		{"put and missing at the first instant", Valid, []Operation{puts(1, 0, 0, Ok), gets(0, 0, 0)}},
+		{"a value replaced by itself", Valid, []Operation{puts(1, 0, 1, Ok), swapsTo(1, 1, 2, 3, Ok), gets(1, 4, 5)}},
+		// found at 9, the put fails and another puts it again: at the first instant of this it was too late
+		{"found, failed, put again", Invalid, []Operation{puts(1, 0, 11, Fail), gets(1, 0, 9), puts(1, 11, 0, Pending)}},
+		{"found twice, failed, put again", Invalid, []Operation{puts(1, 0, 11, Fail), gets(1, 0, 9), gets(1, 9, 10), gets(1, 9, 11), puts(1, 11, 0, Pending)}},
+		// 1, 3, 2: the failed CAS must not bind 2 to 1 any longer
+		{"found, a CAS failed, put instead", Unknown, []Operation{puts(1, 0, 1, Ok), gets(2, 6, 10), swapsTo(1, 2, 5, 10, Fail),
+			puts(3, 7, 8, Ok), puts(2, 10, 0, Pending)}},
+		// 9 was put by 5, and 1 was there at 10 and is not any more: the CAS behind it is found, 1 is trimmed
+		{"an old value, when its successor is trimmed", Invalid, []Operation{puts(9, 0, 5, Ok), puts(1, 0, 1, Ok), gets(1, 10, 11),
+			swapsTo(1, 2, 2, 12, Ok), puts(7, 15, 16, Fail), gets(9, 30, 31)}},
+		// found when it was over, put at once again
+		{"put again at the instant at which it was found over", Unknown, []Operation{puts(10, 0, 1, Ok), swapsTo(10, 11, 2, 3, Ok),
+			swapsTo(11, 6, 4, 5, Ok), puts(10, 7, 10, Ok), gets(11, 10, 13), swapsTo(10, 11, 13, 15, Ok)}},
+	} {
+		var s Stream
+		script(&s, tt.ops...)
+		v, reason := s.Verdict()
+		if v != tt.want || (reason == "") != (v != Unknown) || s.Violated(100) != (v == Invalid) {
+			t.Errorf("%s: %s %q, want %s", tt.name, v, reason, tt.want)
+		}
+	}
+}
+
+// Of a chain, and of what is not judged any more, nothing is kept.
+func TestStreamKeepsLittle(t *testing.T) {
+	var s Stream
+	at := int64(0)
+	do := func(op Operation) {
+		at += 2
+		op.ID, op.Call, op.Return = int(at), at, at+1
+		s.Call(&op)
+		s.Return(&op)
+	}
+	do(puts(1, 0, 0, Ok))
+	for v := range int64(100) {
+		do(swapsTo(v+1, v+2, 0, 0, Ok))
+		if n := len(s.keys[""].zones); n > 3 { // the last, what it was before, and that which this one replaced
+			t.Fatalf("%d states of a chain", n)
+		}
+		if len(s.orphans)+len(s.broken) > 0 {
+			t.Fatal("what was written is kept as an orphan")
+		}
+	}
+	for range 2 {
+		do(gets(101, 0, 0))
+	}
+	if n := len(s.keys[""].zones); n != 1 {
+		t.Errorf("%d states, of which one can be found", n)
+	}
+	s.Call(&Operation{ID: 1, Key: "early", Kind: Get, Call: at + 2})
+	s.Return(&Operation{ID: 1, Key: "early", Kind: Get, Call: at + 2, Return: at + 3, Result: 5, Found: true, Outcome: Ok})
+	s.Call(&Operation{ID: 2, Key: "early", Kind: Put, Arg: 5, Call: at + 3})
+	if at += 4; s.Violated(at) || len(s.orphans) != 0 {
+		t.Errorf("%t, %d orphans, of an instant that is over", s.Violated(at), len(s.orphans))
+	}
+	do(Operation{Kind: Increment, Arg: 1, Outcome: Ok})
+	for v := range int64(100) {
+		do(puts(1000+v, 0, 0, Ok))
+	}
+	if n := len(s.keys[""].zones); n > 1 {
+		t.Errorf("%d states of a key that is not judged", n)
+	}
+	s.Reset()
+	at = 0
+	do(gets(7, 0, 0))
+	for v := range int64(100) {
+		do(puts(1000+v, 0, 0, Ok))
+	}
+	if n := len(s.keys[""].zones); n > 2 {
+		t.Errorf("%d states after a violation", n)
+	}
+}
+
+// What nobody can be told: a call or a return twice, a return of nothing, the past.
+func TestStreamToldWrong(t *testing.T) {
+	put := puts(1, 5, 0, Pending)
+	done := puts(1, 5, 6, Ok)
+	for name, tell := range map[string]func(s *Stream){
+		"one call twice":                     func(s *Stream) { s.Call(&put); s.Call(&put) },
+		"a return of what was not called":    func(s *Stream) { s.Return(&done) },
+		"one return twice":                   func(s *Stream) { s.Call(&put); s.Return(&done); s.Return(&done) },
+		"a return without an outcome":        func(s *Stream) { s.Call(&put); s.Return(&put) },
+		"a call before what was told":        func(s *Stream) { s.Violated(6); s.Call(&put) },
+		"a look at what was before the last": func(s *Stream) { s.Call(&put); s.Violated(4) },
+	} {
+		func() {
+			defer func() {
+				if p, _ := recover().(string); !strings.HasPrefix(p, "checker: ") {
+					t.Errorf("%s: told nobody, %q", name, p)
+				}
+			}()
+			tell(&Stream{})
+		}()
 	}
 }
