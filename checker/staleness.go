@@ -223,9 +223,6 @@ func (u *unknowns) explain(s *stand, m mark, want sight) answer {
 	}
 	left := u.left[stateOf{m.key, want.state}]
 	if want.exact && !want.missing && room(s.last, m) > 0 && !same {
-		if u.count(s, m, want.state) {
-			return legal
-		}
 		for _, i := range left {
 			w := &h.Operations[i]
 			if _, placed := u.placed[i]; placed || w.Call > op.Return || w.Kind == CAS && s.now != (state{w.Old, true}) {
@@ -234,6 +231,10 @@ func (u *unknowns) explain(s *stand, m mark, want sight) answer {
 			u.placed[i], s.author = stretch{m.i, s.fact}, i
 			return legal
 		}
+		if u.count(s, m, want.state) {
+			return legal
+		}
+		u.increments[m.key] = nil // nothing will be Valid: no use to try again
 	}
 	if want.exact && !want.missing && len(left) == 1 && u.anyValue[m.key] == never {
 		if _, placed := u.placed[left[0]]; placed {
