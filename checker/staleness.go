@@ -1,6 +1,9 @@
 package checker
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // CheckStaleness judges bounded staleness (in time, as in Terry 2013), key by key: a read has the version of every write of its key, or
 // a newer one, that was acknowledged more than bound ns before the read was called. With bound 0 it finds
@@ -83,48 +86,71 @@ func CheckPrefix(h *History) Report {
 }
 
 // prefix compares what each operation found with what the last write before it in the claimed order left.
-// A write of unknown outcome stands nowhere in that order: to have found what it may have left is no
-// violation, but whether one place suits all who did is not decided, and then nothing is Valid.
+//
+// A write of unknown outcome stands nowhere in that order, or at any one free place. It is given a place only
+// when an operation found what it leaves, right before that operation: then whoever looks at a later place,
+// up to the next write, finds the same. Where a state was found that just one write can have left, that is
+// the only place, and a second stretch in which it is found is a violation. What may have been left by one
+// of several, or depends on what these found, may stay undecided: then nothing is Valid.
 func (c *columnar) prefix(by claim, class string) Report {
-	h, excuses := c.h, excusesOf(c)
-	write, judged := int32(-1), 0
+	u, judged := unknownsOf(c), 0
+	var s stand
 	var excused Report
 	for j, m := range c.order {
-		if j > 0 && c.order[j-1].key != m.key {
-			write = -1
+		if j == 0 || c.order[j-1].key != m.key {
+			s = stand{write: -1, author: -1, fact: -1}
 		}
-		op, last := &h.Operations[m.i], write
-		if !m.read {
-			write = m.i
-		}
+		op := &c.h.Operations[m.i]
 		want := sightOf(op)
-		if want == (sight{}) {
-			continue // a put looks at nothing
-		}
-		judged++
-		if want.of(leftBy(h, last)) {
-			continue
-		}
-		if excuses.cover(want, m.key, op.Return) {
-			if excused.Reason == "" {
-				excused = unknown(ReasonNotApplicable, op.Key, fmt.Sprintf(
-					"#%d found what only a write of unknown outcome may have left: its place in the order is not known", op.ID))
+		if want != (sight{}) { // a put looks at nothing
+			judged++
+			switch u.explain(&s, m, want) {
+			case illegal:
+				return u.broken(&s, m, want, by, class)
+			case undecided:
+				if excused.Reason == "" {
+					excused = unknown(ReasonNotApplicable, op.Key, fmt.Sprintf(
+						"#%d found what a write of unknown outcome may have left: its place in the order is not known", op.ID))
+				}
 			}
-			continue
 		}
-		core, why := []int32{m.i}, fmt.Sprintf("%s #%d at %s %d found what no write before it left.", title(op), op.ID, by, by.of(op))
-		if last >= 0 {
-			core = []int32{last, m.i}
-			w := &h.Operations[last]
-			why = fmt.Sprintf("Write #%d (%s %d) is the last before %s %d, where %s #%d looked, and left something else than it found.",
-				w.ID, by, by.of(w), by, by.of(op), word(op), op.ID)
-		}
-		return broken(class, h, core, why)
+		s.pass(m, op, want)
 	}
 	if excused.Reason != "" {
 		return excused
 	}
 	return passed(judged, class)
+}
+
+// stand is how far prefix has come with a key.
+type stand struct {
+	write  int32  // the last completed write, or -1
+	now    state  // as it is known for certain
+	author int32  // the write of unknown outcome that was placed and left it, or -1
+	fact   int32  // the first operation that shows it, or -1: the start
+	at     uint64 // the place of the last one
+	last   uint64 // the place that was looked at last
+}
+
+func (s *stand) pass(m mark, op *Operation, want sight) {
+	if want.exact && !want.missing {
+		if s.at = m.at; s.now != want.state {
+			s.now, s.fact = want.state, m.i
+		}
+	}
+	if !m.read {
+		s.now, _ = leaves(op)
+		s.author, s.write, s.fact, s.at = -1, m.i, m.i, m.at
+	}
+	s.last = m.at
+}
+
+// room is how many writes have place between one place and an operation.
+func room(from uint64, m mark) uint64 {
+	if m.read {
+		return m.at - from
+	}
+	return m.at - from - 1
 }
 
 func title(op *Operation) string {
@@ -134,62 +160,154 @@ func title(op *Operation) string {
 	return "Read"
 }
 
-// leftBy is the state behind a completed write, or at the start.
-func leftBy(h *History, i int32) state {
-	if i < 0 {
-		return state{}
-	}
-	after, _ := leaves(&h.Operations[i])
-	return after
-}
-
 // of tells whether a state is one of those seen.
 func (f sight) of(s state) bool {
 	return f.exact && f.state == s || f.existing && s.exists || f.missing && !s.exists
 }
 
-// excuses says since when a write of unknown outcome may have left a state of a key.
-type excuses struct {
-	value, missing []int64           // some value; none. By key
-	anyValue       []int64           // whatever value, by key: increments
-	left           map[stateOf]int64 // this state
+// unknowns are the writes of unknown outcome.
+type unknowns struct {
+	c              *columnar
+	value, missing []int64             // since when one may have left some value; none. By key
+	anyValue       []int64             // since when one may have left whatever value, by key: increments
+	left           map[stateOf][]int32 // who leaves this state, by call
+	increments     map[int32][]int32   // not yet placed, by key and call
+	placed         map[int32]stretch   // puts, swaps and deletes
 }
+
+// stretch says why a write was placed: an operation found what it leaves, and another something else before.
+type stretch struct{ finder, before int32 }
 
 type stateOf struct {
 	key int32
 	state
 }
 
-func excusesOf(c *columnar) excuses {
-	e := excuses{make([]int64, c.keys), make([]int64, c.keys), make([]int64, c.keys), map[stateOf]int64{}}
+func unknownsOf(c *columnar) *unknowns {
+	u := &unknowns{c, make([]int64, c.keys), make([]int64, c.keys), make([]int64, c.keys), map[stateOf][]int32{}, map[int32][]int32{}, map[int32]stretch{}}
 	for k := range c.keys {
-		e.value[k], e.missing[k], e.anyValue[k] = never, never, never
+		u.value[k], u.missing[k], u.anyValue[k] = never, never, never
 	}
+	var list []int32
 	for i := range c.h.Operations {
-		op := &c.h.Operations[i]
-		if op.Kind == Get || op.Outcome == Ok || op.Outcome == Fail {
-			continue
+		if op := &c.h.Operations[i]; op.Kind != Get && op.Outcome != Ok && op.Outcome != Fail {
+			list = append(list, int32(i))
 		}
-		k := c.key[i]
-		after, known := leaves(op)
-		if !known {
-			e.anyValue[k] = min(e.anyValue[k], op.Call)
-		} else if since, known := e.left[stateOf{k, after}]; !known || op.Call < since {
-			e.left[stateOf{k, after}] = op.Call
+	}
+	for _, o := range ordered(list, func(i int32) int64 { return c.h.Operations[i].Call }) {
+		op, k := &c.h.Operations[o.i], c.key[o.i]
+		if after, known := leaves(op); known {
+			u.left[stateOf{k, after}] = append(u.left[stateOf{k, after}], o.i)
+		} else {
+			u.increments[k] = append(u.increments[k], o.i)
+			u.anyValue[k] = min(u.anyValue[k], op.Call)
 		}
 		if op.Kind == Delete {
-			e.missing[k] = min(e.missing[k], op.Call)
+			u.missing[k] = min(u.missing[k], op.Call)
 		} else {
-			e.value[k] = min(e.value[k], op.Call)
+			u.value[k] = min(u.value[k], op.Call)
 		}
 	}
-	return e
+	return u
+}
+
+// explain tells whether the operation m may have found what it found, and places who left it.
+func (u *unknowns) explain(s *stand, m mark, want sight) answer {
+	h := u.c.h
+	op, same := &h.Operations[m.i], want.of(s.now)
+	if same && (s.author < 0 || h.Operations[s.author].Call <= op.Return) {
+		return legal
+	}
+	if !u.cover(want, m.key, op.Return) || !same && room(s.at, m) == 0 {
+		return illegal
+	}
+	left := u.left[stateOf{m.key, want.state}]
+	if want.exact && !want.missing && room(s.last, m) > 0 && !same {
+		for _, i := range left {
+			w := &h.Operations[i]
+			if _, placed := u.placed[i]; placed || w.Call > op.Return || w.Kind == CAS && s.now != (state{w.Old, true}) {
+				continue
+			}
+			u.placed[i], s.author = stretch{m.i, s.fact}, i
+			return legal
+		}
+		if u.count(s, m, want.state) {
+			return legal
+		}
+		u.increments[m.key] = nil // nothing will be Valid: no use to try again
+	}
+	if want.exact && !want.missing && len(left) == 1 && u.anyValue[m.key] == never {
+		if _, placed := u.placed[left[0]]; placed {
+			return illegal
+		}
+	}
+	s.author = -1
+	return undecided
+}
+
+// count places increments, one after the other, until they have left a state.
+func (u *unknowns) count(s *stand, m mark, goal state) bool {
+	now, list := s.now, u.increments[m.key]
+	for n := range list {
+		w := &u.c.h.Operations[list[n]]
+		if uint64(n) == room(s.last, m) || w.Call > u.c.h.Operations[m.i].Return {
+			return false
+		}
+		if !now.exists {
+			now = state{0, true}
+		}
+		if now.value += w.Arg; now == goal {
+			s.author, u.increments[m.key] = list[n], list[n+1:]
+			return true
+		}
+	}
+	return false
 }
 
 // cover tells whether a state in sight may have been left by the time at.
-func (e *excuses) cover(f sight, key int32, at int64) bool {
-	since, known := e.left[stateOf{key, f.state}]
-	return f.exact && (known && since <= at || f.state.exists && e.anyValue[key] <= at) ||
-		f.existing && e.value[key] <= at ||
-		f.missing && e.missing[key] <= at
+func (u *unknowns) cover(f sight, key int32, at int64) bool {
+	left := u.left[stateOf{key, f.state}]
+	return f.exact && (len(left) > 0 && u.c.h.Operations[left[0]].Call <= at || f.state.exists && u.anyValue[key] <= at) ||
+		f.existing && u.value[key] <= at ||
+		f.missing && u.missing[key] <= at
+}
+
+// broken reports that nobody left what m found: the last write before it, what was found since then, and
+// where else the one write stands that would explain it.
+func (u *unknowns) broken(s *stand, m mark, want sight, by claim, class string) Report {
+	h := u.c.h
+	op := &h.Operations[m.i]
+	var core []int32
+	why := fmt.Sprintf("%s #%d at %s %d found what no write before it left.", title(op), op.ID, by, by.of(op))
+	if s.write >= 0 {
+		core = append(core, s.write)
+		w := &h.Operations[s.write]
+		why = fmt.Sprintf("Write #%d (%s %d) is the last before %s %d, where %s #%d looked, and left something else than it found.",
+			w.ID, by, by.of(w), by, by.of(op), word(op), op.ID)
+	}
+	if s.fact != s.write {
+		core = append(core, s.fact)
+		f := &h.Operations[s.fact]
+		why = fmt.Sprintf("What #%d found at %s %d nobody can have changed to what #%d found at %s %d.", f.ID, by, by.of(f), op.ID, by, by.of(op))
+	}
+	if s.author >= 0 {
+		core = append(core, s.author)
+		if p, placed := u.placed[s.author]; placed {
+			core = append(core, p.before)
+		}
+		if a := &h.Operations[s.author]; want.of(s.now) {
+			why = fmt.Sprintf("%s #%d at %s %d found what only write #%d can have left, as #%d shows; that was called at %d, after #%d returned.",
+				title(op), op.ID, by, by.of(op), a.ID, s.fact, a.Call, op.ID)
+		}
+	}
+	if left := u.left[stateOf{m.key, want.state}]; want.exact && len(left) == 1 && left[0] != s.author {
+		if p, placed := u.placed[left[0]]; placed {
+			core = append(core, left[0], p.finder, p.before)
+			why = fmt.Sprintf("Only write #%d, of unknown outcome, may have left what #%d found at %s %d; #%d found it earlier, at %s %d, and something else stood between.",
+				left[0], op.ID, by, by.of(op), p.finder, by, by.of(&h.Operations[p.finder]))
+		}
+	}
+	core = slices.DeleteFunc(core, func(i int32) bool { return i < 0 }) // the start
+	slices.Sort(core)
+	return broken(class, h, append(slices.Compact(core), m.i), why)
 }
