@@ -25,8 +25,10 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/saros-sim/saros/checker"
+	"github.com/saros-sim/saros/checker/internal/valid"
 )
 
 const (
@@ -59,6 +61,9 @@ func readAll(r io.Reader, limit int64) ([]byte, error) {
 	text, err := io.ReadAll(io.LimitReader(r, limit+1))
 	if err == nil && int64(len(text)) > limit {
 		err = fmt.Errorf("longer than %d bytes", limit)
+	}
+	if err == nil && !utf8.Valid(text) {
+		err = fmt.Errorf("not UTF-8")
 	}
 	return text, err
 }
@@ -334,6 +339,7 @@ func (b *builder) keyed(e event, key *string) (value, error) {
 		*key = strconv.FormatInt(k.n, 10)
 	case kString, kKeyword:
 		*key = k.text
+		return v, valid.Key(k.text)
 	default:
 		return v, fmt.Errorf("a key is a word or an integer")
 	}
