@@ -59,13 +59,15 @@ func Read(r io.Reader) (*Log, error) {
 
 func readAll(r io.Reader, limit int64) ([]byte, error) {
 	text, err := io.ReadAll(io.LimitReader(r, limit+1))
-	if err == nil && int64(len(text)) > limit {
-		err = fmt.Errorf("longer than %d bytes", limit)
+	switch {
+	case err != nil:
+		return nil, err
+	case int64(len(text)) > limit:
+		return nil, fmt.Errorf("longer than %d bytes", limit)
+	case !utf8.Valid(text):
+		return nil, fmt.Errorf("not UTF-8")
 	}
-	if err == nil && !utf8.Valid(text) {
-		err = fmt.Errorf("not UTF-8")
-	}
-	return text, err
+	return text, nil
 }
 
 // builder makes calls of events.
@@ -403,10 +405,10 @@ func (l *Log) history() (h *checker.History, refused bool) {
 		case c.Outcome != checker.Ok:
 		case op.Kind == checker.Get:
 			op.Result, op.Found = c.Output.Value, c.Output.Found
-		case op.Kind == checker.CAS && c.Output.Found:
-			op.Swapped = true
 		case op.Kind == checker.CAS:
-			op.Outcome, refused = checker.Fail, true
+			if op.Swapped = c.Output.Found; !op.Swapped {
+				op.Outcome, refused = checker.Fail, true
+			}
 		}
 		h.Operations[i] = op
 	}

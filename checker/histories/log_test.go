@@ -94,6 +94,7 @@ func TestForms(t *testing.T) {
 		"1.5":                       {kind: kSymbol, text: "1.5"},
 		"9223372036854775808":       {kind: kSymbol, text: "9223372036854775808"},
 		"a/b":                       {kind: kSymbol, text: "a/b"},
+		"?a":                        {kind: kSymbol, text: "?a"},
 		":":                         {kind: kSymbol, text: ":"},
 		":a":                        {kind: kKeyword, text: "a"},
 		`"\" a \\ \u0416"`:          {kind: kString, text: `" a \ Ж`},
@@ -125,7 +126,7 @@ func TestForms(t *testing.T) {
 		"": "want a form, got the end", "; words": "want a form, got the end", "#_ 1": "want a form, got the end",
 		deep(33): "forms are nested deeper than 32",
 		"{1}":    "a map with a key and no value", "{1 2 3}": "a map with a key and no value", "{1 2": "want '}', got the end",
-		"#_": "want a form, got the end", "#_] 1": "want a form, got", "# 1": "# without a tag", "#": "# without a tag",
+		"#_{1} 1": "a map with a key", "#_": "want a form, got the end", "#_] 1": "want a form, got", "# 1": "# without a tag", "#": "# without a tag",
 		`"`: "a string without an end", `"a\"`: "a string without an end", `"\q"`: "malformed string", `"\xff"`: "malformed string",
 		"]": "want a form, got", "#{1": "want '}', got the end",
 	} {
@@ -136,10 +137,11 @@ func TestForms(t *testing.T) {
 	}
 }
 
-// broken is a reader that fails.
+// broken can be neither read nor written.
 type broken struct{}
 
-func (broken) Read([]byte) (int, error) { return 0, errors.New("broken") }
+func (broken) Read([]byte) (int, error)  { return 0, errors.New("broken") }
+func (broken) Write([]byte) (int, error) { return 0, errors.New("broken") }
 
 func TestReadAll(t *testing.T) {
 	for limit, ok := range map[int64]bool{4: false, 5: true, 6: true} {
@@ -205,13 +207,15 @@ func TestCalls(t *testing.T) {
 		{"try-remove", "7", "ok", "false", in{Do: checker.TryRemove, Value: 7}, out{}, checker.Ok},
 		{"contains", "7", "ok", "true", in{Do: checker.Contains, Value: 7}, out{Found: true}, checker.Ok},
 		{"write", "[17 5]", "ok", "[17 5]", in{Do: checker.Write, Key: "17", Value: 5}, out{}, checker.Ok},
+		{"write", "[:k 5]", "fail", "[:k 5]", in{Do: checker.Write, Key: "k", Value: 5}, out{}, checker.Fail},
+		{"write", ":time", "ok", ":time", in{Do: checker.Write, Value: FirstWord, Text: "time"}, out{}, checker.Ok}, // no name, here
 		{"write", "[:k 5] ", "ok", "[:k 5]", in{Do: checker.Write, Key: "k", Value: 5}, out{}, checker.Ok},
 		{"write", "5 :key \"k\"", "ok", "5 :key \"k\"", in{Do: checker.Write, Key: "k", Value: 5}, out{}, checker.Ok},
 		{"cas", "[:k [1 2]]", "ok", "[:k [1 2]]", in{Do: checker.Swap, Key: "k", Old: 1, Value: 2}, out{Found: true}, checker.Ok},
 	} {
 		text := event("invoke", c.f, c.asked) + event(c.kind, c.f, c.said)
 		want := []checker.Call[in, out]{{Session: math.MaxInt32, Input: c.in, Output: c.out, Outcome: c.outcome, Call: 1, Return: 2}}
-		for _, text := range []string{text, " (" + text + ") ", "[" + text + "]", "{nil 1 " + text[1:]} {
+		for _, text := range []string{text, " (" + text + ") ", "[" + text + "]", `{"f" 1 nil f f 1 ` + text[1:]} {
 			if got := calls(t, text); !reflect.DeepEqual(got, want) {
 				t.Errorf("%s: %+v, want %+v", text, got, want)
 			}
@@ -333,6 +337,9 @@ func TestRefusedSwap(t *testing.T) {
 			var b strings.Builder
 			if err := log.RegisterHTML(&b, got); err != nil || !strings.Contains(b.String(), "html") {
 				t.Errorf("%v, %d bytes", err, b.Len())
+			}
+			if err := log.RegisterHTML(broken{}, got); err == nil {
+				t.Error("what was not written is no error")
 			}
 		}
 	}
