@@ -18,7 +18,6 @@
 package histories
 
 import (
-	"bufio"
 	"bytes"
 	"fmt"
 	"io"
@@ -26,13 +25,14 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/saros-sim/saros/checker"
+	"github.com/saros-sim/saros/checker/internal/valid"
 )
 
 const (
-	maxBytes = 1 << 30
-	maxCalls = 10_000_000
+	maxBytes = 1 << 30 // and with them the operations
 	// FirstWord is the number of the first word.
 	FirstWord = 1 << 62
 )
@@ -46,7 +46,7 @@ type Log struct {
 
 // Read reads a history in EDN, or jepsen.util lines. An error names the line.
 func Read(r io.Reader) (*Log, error) {
-	text, err := readAll(r)
+	text, err := readAll(r, maxBytes)
 	if err != nil {
 		return nil, err
 	}
@@ -57,12 +57,17 @@ func Read(r io.Reader) (*Log, error) {
 	return b.log, events(string(text), b.add)
 }
 
-func readAll(r io.Reader) ([]byte, error) {
-	text, err := io.ReadAll(io.LimitReader(r, maxBytes+1))
-	if err == nil && len(text) > maxBytes {
-		err = fmt.Errorf("longer than %d bytes", maxBytes)
+func readAll(r io.Reader, limit int64) ([]byte, error) {
+	text, err := io.ReadAll(io.LimitReader(r, limit+1))
+	switch {
+	case err != nil:
+		return nil, err
+	case int64(len(text)) > limit:
+		return nil, fmt.Errorf("longer than %d bytes", limit)
+	case !utf8.Valid(text):
+		return nil, fmt.Errorf("not UTF-8")
 	}
-	return text, err
+	return text, nil
 }
 
 // builder makes calls of events.
@@ -77,13 +82,10 @@ type builder struct {
 }
 
 func (b *builder) lines(text []byte) error {
-	in := bufio.NewScanner(bytes.NewReader(text))
-	in.Buffer(nil, 1<<20)
 	n := 0
-	for in.Scan() {
+	for line := range strings.SplitSeq(string(text), "\n") {
 		n++
-		line := strings.TrimSpace(in.Text())
-		if line == "" {
+		if line = strings.TrimSpace(line); line == "" {
 			continue
 		}
 		rest, ok := strings.CutPrefix(line, "INFO")
@@ -109,9 +111,6 @@ func (b *builder) lines(text []byte) error {
 		if err := b.add(e); err != nil {
 			return fmt.Errorf("line %d: %w", n, err)
 		}
-	}
-	if in.Err() != nil {
-		return fmt.Errorf("line %d: %w", n+1, in.Err())
 	}
 	return nil
 }
@@ -241,9 +240,6 @@ func (b *builder) invoke(session int32, verb checker.Verb, e event, at int64) er
 	if _, busy := b.open[session]; busy {
 		return fmt.Errorf("process %d invokes while an operation of its is open", session)
 	}
-	if len(b.log.Calls) == maxCalls {
-		return fmt.Errorf("more than %d operations", maxCalls)
-	}
 	pair := e.value.kind == kVector && len(e.value.items) == 2 && !e.keyed &&
 		(verb != checker.Swap || e.value.items[1].kind == kVector)
 	if len(b.log.Calls) > 0 && pair != b.pairs {
@@ -345,6 +341,7 @@ func (b *builder) keyed(e event, key *string) (value, error) {
 		*key = strconv.FormatInt(k.n, 10)
 	case kString, kKeyword:
 		*key = k.text
+		return v, valid.Key(k.text)
 	default:
 		return v, fmt.Errorf("a key is a word or an integer")
 	}
@@ -408,10 +405,10 @@ func (l *Log) history() (h *checker.History, refused bool) {
 		case c.Outcome != checker.Ok:
 		case op.Kind == checker.Get:
 			op.Result, op.Found = c.Output.Value, c.Output.Found
-		case op.Kind == checker.CAS && c.Output.Found:
-			op.Swapped = true
 		case op.Kind == checker.CAS:
-			op.Outcome, refused = checker.Fail, true
+			if op.Swapped = c.Output.Found; !op.Swapped {
+				op.Outcome, refused = checker.Fail, true
+			}
 		}
 		h.Operations[i] = op
 	}

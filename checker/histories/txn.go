@@ -27,7 +27,7 @@ type Transactions struct {
 // A read finds a whole list; nil is the empty one. Writes of registers, [:w x 1], are refused: without
 // versions nothing tells their order.
 func ReadTransactions(r io.Reader) (*Transactions, error) {
-	text, err := readAll(r)
+	text, err := readAll(r, maxBytes)
 	if err != nil {
 		return nil, err
 	}
@@ -70,9 +70,6 @@ func (b *txnBuilder) add(e event) error {
 
 func (b *txnBuilder) invoke(session int32, e event, at int64) error {
 	id := len(b.h.Transactions)
-	if id == maxCalls {
-		return fmt.Errorf("more than %d transactions", maxCalls)
-	}
 	operations, err := b.operations(e.value)
 	if err != nil {
 		return err

@@ -21,6 +21,7 @@ func TestReadTransactions(t *testing.T) {
 {:process 2, :type :fail, :f :txn, :value [[:r x nil]], :time 11}
 {:process 2, :type :invoke, :f :txn, :value [], :time 12}
 {:process 2, :type :ok, :f :txn, :value [], :time 12}
+{:process 2147483647, :type :invoke, :f :txn, :value [[:r :k [1]] [:append 17 :k]], :time 12}
 `))
 	if err != nil {
 		t.Fatal(err)
@@ -31,6 +32,7 @@ func TestReadTransactions(t *testing.T) {
 		{ID: 2, Session: 2, Call: 9, Return: 11, Outcome: checker.Fail, Operations: []txn.Operation{{Kind: txn.ReadList, Key: "x"}}},
 		{ID: 3, Session: 3, Call: 10, Operations: []txn.Operation{{Key: "7", Value: 3}}},
 		{ID: 4, Session: 2, Call: 12, Return: 12, Outcome: checker.Ok},
+		{ID: 5, Session: 1<<31 - 1, Call: 12, Operations: []txn.Operation{{Kind: txn.ReadList, Key: "k"}, {Key: "17", Value: FirstWord + 1}}},
 	}
 	if !reflect.DeepEqual(log.Transactions, want) {
 		t.Errorf("%+v", log.Transactions)
@@ -92,6 +94,15 @@ func TestTransactionsRefused(t *testing.T) {
 		{begin + "\n{:process 1 :type :ok :f :txn :value []}", "line 3: process 1 has no transaction open"},
 		{begin + "{:process 0 :type :ok :f :read :value []}", "line 2: operation :read, want :txn"},
 		{"{:process -1 :type :invoke :f :txn :value []}", "line 1: malformed event"},
+		{"{:process 2147483648 :type :invoke :f :txn :value []}", "line 1: malformed event"},
+		{"{:process 0 :type \"invoke\" :f :txn :value []}", "line 1: malformed event"},
+		{"{:process 0 :type :invoke :f \"txn\" :value []}", "line 1: malformed event"},
+		{begin + "{:process 0 :type :ok :f :txn :value [[:append z 1] [:r y nil]]}", "line 2: the reply is about other operations"},
+		{begin + "{:process 0 :type :ok :f :txn :value [[:append x 1] [:append y 0]]}", "line 2: the reply is about other operations"},
+		{begin + "{:process 0 :type :ok :f :txn :value [[:append x 1] [:r y \"a\"]]}", "line 2: registers need versions"},
+		{begin + "{:process 0 :type :ok :f :txn :value [[:append x 1] [:r y :a]]}", "line 2: registers need versions"},
+		{"{:process 0 :type :invoke :f :txn :value [#{:append x 1}]}", "line 1: an operation is [:append key value]"},
+		{"{:process 0 :type :invoke :f :txn :value [[\"append\" x 1]]}", "line 1: an operation is [:append key value]"},
 		{"{:process 0 :type :invoke :f :txn :value [:r x nil]}", "line 1: an operation is [:append key value]"},
 		{"{:process 0 :type :invoke :f :txn :value [[:r x]]}", "line 1: an operation is [:append key value]"},
 		{"{:process 0 :type :invoke :f :txn :value [[:fly x 1]]}", "line 1: unknown operation :fly in a transaction"},

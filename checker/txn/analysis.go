@@ -34,20 +34,19 @@ type analysis struct {
 
 	group       []int32
 	byValue     []int32   // the writes of a key, by value
-	found       []int32   // by key: where in byValue a value was found last
 	order       []int32   // the writes of a key in version order
 	authors     []int32   // the transactions of these writes
 	versions    []int32   // by key: how many that are
 	unread      []int32   // of a list: committed transactions with an append that nobody read
 	unreadCount []int32   // by key: how many that are
-	longest     []int32   // by key: the read that shows the version order, or -1
-	whole       [][]int64 // by key: what it read
+	whole       [][]int64 // by key: the longest list that was read, which is its version order
+	longest     []int32   // by key: the first to read it, unless it is empty
 	forked      bool      // two reads of a key contradict each other
 	verdict     *Report   // of a direct check
-	lost        *Report   // lost update among unread appends: only snapshot isolation needs to be told
+	lost        hop       // a lost update among unread appends, if not to itself: only snapshot isolation needs to be told
 	coverage    Coverage
-	returns     []int32 // committed transactions whose return is known, by it
-	calls       []int32 // committed transactions by call
+	returns     []int32 // transactions that are ok, by return
+	calls       []int32 // transactions by call
 	graph
 }
 
@@ -67,17 +66,12 @@ func (a *analysis) unreadOf(k int32) []int32 {
 	return a.unread[a.group[k] : a.group[k]+a.unreadCount[k]]
 }
 
-func (a *analysis) invalid(name, why string, key int32, from, to int32) {
+// invalid is the verdict of a direct check, unless one before has spoken. The core is of from, to and others.
+func (a *analysis) invalid(name, why string, key, from, to int32, others ...int32) {
 	if a.verdict == nil {
 		e := Edge{From: int(from), To: int(to), Kind: "direct", Key: a.keys[key], Why: why}
-		core := []int32{from, to}
-		a.verdict = &Report{Verdict: checker.Invalid, Anomaly: name, Core: sortedIDs(core), Cycle: []Edge{e}}
+		a.verdict = &Report{Verdict: checker.Invalid, Anomaly: name, Core: idsOf(append(others, from, to)), Cycle: []Edge{e}}
 	}
-}
-
-func sortedIDs(core []int32) []int {
-	slices.Sort(core)
-	return idsOf(slices.Compact(core))
 }
 
 // gather lists writes and reads in the order of the history, and writes by key and value.
@@ -87,9 +81,6 @@ func (a *analysis) gather() {
 	a.writes, a.reads = make([]write, 0, a.columns.writes), make([]read, 0, a.columns.reads)
 	a.group, a.longest = make([]int32, keys+1), make([]int32, keys)
 	a.whole = make([][]int64, keys)
-	for k := range a.longest {
-		a.longest[k] = -1
-	}
 	latest := make([]int32, keys) // by key: its latest write, from 1
 	next := 0
 	for t := range a.h.Transactions {
@@ -118,22 +109,19 @@ func (a *analysis) gather() {
 	for k := range keys {
 		a.group[k+1] += a.group[k]
 	}
-	a.versions, a.unreadCount, a.found = make([]int32, keys), make([]int32, keys), make([]int32, keys)
+	a.versions, a.unreadCount = make([]int32, keys), make([]int32, keys)
 	a.order = make([]int32, len(a.writes))
-	a.sortByValue()
 }
 
 // read keeps the longest list of each key, and holds every other against it while it is at hand: of two
 // lists one must begin with the other.
 func (a *analysis) read(rd read, list []int64) {
-	if k := rd.key; a.list[k] {
-		whole := a.whole[k]
-		if n := min(len(list), len(whole)); !slices.Equal(list[:n], whole[:n]) {
-			a.forked = true
-		}
-		if a.longest[k] < 0 || len(list) > len(whole) {
-			a.longest[k], a.whole[k] = int32(len(a.reads)), list
-		}
+	whole := a.whole[rd.key]
+	if n := min(len(list), len(whole)); !slices.Equal(list[:n], whole[:n]) {
+		a.forked = true
+	}
+	if len(list) > len(whole) {
+		a.longest[rd.key], a.whole[rd.key] = int32(len(a.reads)), list
 	}
 	a.reads = append(a.reads, rd)
 }
@@ -152,7 +140,7 @@ func (a *analysis) count(outcome checker.Outcome, several bool) {
 	}
 }
 
-// sortByValue finds the first write, in the order of the history, of a value that its key has already.
+// sortByValue sorts the writes of each key by value; of two with the same nobody could tell which was read.
 func (a *analysis) sortByValue() {
 	a.byValue = make([]int32, len(a.writes))
 	next := slices.Clone(a.group)
@@ -164,49 +152,33 @@ func (a *analysis) sortByValue() {
 	order := func(i, j int32) int {
 		return cmp.Or(cmp.Compare(a.writes[i].value, a.writes[j].value), cmp.Compare(i, j))
 	}
-	one, again := int32(-1), int32(len(a.writes))
-	for k := range a.keys {
+	for k, key := range a.keys {
 		part := a.byValue[a.group[k]:a.group[k+1]]
-		if !slices.IsSortedFunc(part, order) {
-			slices.SortFunc(part, order)
-		}
+		slices.SortFunc(part, order)
 		for i := 1; i < len(part); i++ {
-			if a.writes[part[i-1]].value == a.writes[part[i]].value && part[i] < again {
-				one, again = part[i-1], part[i]
+			if x, y := &a.writes[part[i-1]], &a.writes[part[i]]; x.value == y.value {
+				a.verdict = &Report{Reason: checker.ReasonNotApplicable, Core: idsOf(slices.Compact([]int32{x.txn, y.txn})),
+					Text: fmt.Sprintf("key %q: transactions %d and %d both write %d; values must be unique\n", key, x.txn, y.txn, x.value)}
+				return
 			}
 		}
 	}
-	if one >= 0 {
-		x, y := &a.writes[one], &a.writes[again]
-		a.verdict = &Report{Reason: checker.ReasonNotApplicable, Core: sortedIDs([]int32{x.txn, y.txn}),
-			Text: fmt.Sprintf("key %q: transactions %d and %d both write %d; values must be unique\n", a.keys[x.key], x.txn, y.txn, x.value)}
-	}
 }
 
-// writer is the write of a value, or -1. Who reads a list, or a register as time goes by, asks for one
-// value after the other: the place of the last answer and the next one are tried before all others.
+// writer is the write of a value, or -1.
 func (a *analysis) writer(k int32, value int64) int32 {
 	part := a.byValue[a.group[k]:a.group[k+1]]
-	for i := a.found[k]; i < min(a.found[k]+2, int32(len(part))); i++ {
-		if a.writes[part[i]].value == value {
-			a.found[k] = i
-			return part[i]
-		}
-	}
 	i, known := slices.BinarySearchFunc(part, value, func(w int32, v int64) int { return cmp.Compare(a.writes[w].value, v) })
 	if !known {
 		return -1
 	}
-	a.found[k] = int32(i)
 	return part[i]
 }
 
 // readLists makes the longest list of each key its version order; every other must be a prefix of it.
 func (a *analysis) readLists() {
-	for k, l := range a.longest {
-		if l >= 0 && !a.readLongest(int32(k), &a.reads[l]) {
-			return
-		}
+	for k := range a.keys {
+		a.readLongest(int32(k))
 	}
 	for r := 0; a.forked && a.verdict == nil; r++ {
 		rd := &a.reads[r]
@@ -217,21 +189,21 @@ func (a *analysis) readLists() {
 	}
 }
 
-func (a *analysis) readLongest(k int32, rd *read) bool {
+func (a *analysis) readLongest(k int32) {
 	for i, v := range a.whole[k] {
+		rd := &a.reads[a.longest[k]]
 		w := a.source(rd, v)
 		if w < 0 {
-			return false
+			return
 		}
 		if a.writes[w].position != 0 {
 			a.duplicate(rd, w)
-			return false
+			return
 		}
 		a.writes[w].position = int32(i + 1)
 		a.order[a.group[k]+int32(i)] = w
+		a.versions[k]++
 	}
-	a.versions[k] = rd.position
-	return true
 }
 
 func (a *analysis) duplicate(rd *read, w int32) {
@@ -261,8 +233,7 @@ func (a *analysis) incompatible(rd, longest *read) {
 	}
 	e, f := &a.writes[a.writer(rd.key, list[at])], &a.writes[a.writer(rd.key, whole[at])]
 	a.invalid("incompatible-order", fmt.Sprintf("T%d read %s, T%d read %s: neither begins with the other",
-		rd.txn, a.describe(rd.txn, rd.op), longest.txn, a.describe(longest.txn, longest.op)), rd.key, rd.txn, longest.txn)
-	a.verdict.Core = sortedIDs([]int32{rd.txn, longest.txn, e.txn, f.txn})
+		rd.txn, a.describe(rd.txn, rd.op), longest.txn, a.describe(longest.txn, longest.op)), rd.key, rd.txn, longest.txn, e.txn, f.txn)
 }
 
 // source is the write of a value that was read; a value from nowhere or from an aborted write decides.
@@ -302,6 +273,14 @@ func (a *analysis) witnessed(core []int) []int {
 	return slices.Compact(all)
 }
 
+// orderedBy is who showed the version order of a list, if anybody did.
+func (a *analysis) orderedBy(k int32) []int32 {
+	if len(a.whole[k]) == 0 {
+		return nil
+	}
+	return []int32{a.reads[a.longest[k]].txn}
+}
+
 func (a *analysis) writesOf(t int32) []write {
 	from, _ := slices.BinarySearchFunc(a.writes, t, func(w write, t int32) int { return cmp.Compare(w.txn, t) })
 	to := from
@@ -324,11 +303,8 @@ func (a *analysis) readsOf(t int32) []read {
 func (a *analysis) readRegisters() {
 	for r := range a.reads {
 		rd := &a.reads[r]
-		if a.list[rd.key] {
-			continue
-		}
 		op := a.op(rd.txn, rd.op)
-		if op.Version == 0 {
+		if op.Version == 0 { // a key that is missing, or a list
 			continue
 		}
 		i := a.source(rd, op.Value)
@@ -341,12 +317,7 @@ func (a *analysis) readRegisters() {
 			w.version = op.Version
 		}
 		if w.version != op.Version {
-			other := w.txn
-			if a.h.Transactions[w.txn].Outcome != checker.Ok {
-				other = w.reader
-			}
-			a.invalid("duplicate-effect", fmt.Sprintf("T%d read %s, but that value is version %d", rd.txn, describe(op, checker.Ok), w.version), rd.key, other, rd.txn)
-			a.verdict.Core = sortedIDs([]int32{other, rd.txn, w.txn})
+			a.invalid("duplicate-effect", fmt.Sprintf("T%d read %s, but that value is version %d", rd.txn, describe(op, checker.Ok), w.version), rd.key, w.txn, rd.txn)
 			return
 		}
 	}
@@ -371,14 +342,10 @@ func (a *analysis) orderVersions() {
 			a.unreadCount[k]++
 		}
 	}
-	by := func(i, j int32) int {
-		return cmp.Or(cmp.Compare(a.writes[i].version, a.writes[j].version), cmp.Compare(i, j))
-	}
+	by := func(i, j int32) int { return cmp.Compare(a.writes[i].version, a.writes[j].version) }
 	for k := range a.keys {
 		if order := a.versionsOf(int32(k)); !a.list[k] {
-			if !slices.IsSortedFunc(order, by) {
-				slices.SortFunc(order, by)
-			}
+			slices.SortFunc(order, by)
 			a.placeRegister(int32(k), order)
 		}
 	}
@@ -413,9 +380,7 @@ func (a *analysis) readOwn() {
 		if r == len(a.reads) || w < len(a.writes) && (a.writes[w].txn < a.reads[r].txn ||
 			a.writes[w].txn == a.reads[r].txn && a.writes[w].op < a.reads[r].op) {
 			y := &a.writes[w]
-			if w++; !a.committed[y.txn] {
-				continue
-			}
+			w++
 			if a.ownWrite(y, latest[y.key]-1, most[y.key]-1); a.list[y.key] || y.position != 0 {
 				latest[y.key] = int32(w)
 			}
@@ -427,9 +392,6 @@ func (a *analysis) readOwn() {
 				most[rd.key] = int32(r)
 			}
 		}
-		if a.verdict != nil {
-			return
-		}
 	}
 }
 
@@ -439,10 +401,7 @@ func (a *analysis) ownWrite(y *write, latest, most int32) {
 	}
 	if latest >= 0 && a.writes[latest].txn == y.txn {
 		if x := &a.writes[latest]; x.position == 0 || x.position > y.position {
-			a.invalid("incompatible-order", fmt.Sprintf("T%d wrote %d to %s and then %d, which stands first", y.txn, x.value, a.keys[y.key], y.value), y.key, y.txn, y.txn)
-			if l := a.longest[y.key]; l >= 0 {
-				a.verdict.Core = sortedIDs([]int32{y.txn, a.reads[l].txn})
-			}
+			a.invalid("incompatible-order", fmt.Sprintf("T%d wrote %d to %s and then %d, which stands first", y.txn, x.value, a.keys[y.key], y.value), y.key, y.txn, y.txn, a.orderedBy(y.key)...)
 			return
 		}
 	}
@@ -467,10 +426,9 @@ func (a *analysis) ownRead(rd *read, latest int32) {
 }
 
 func (a *analysis) internal(rd *read, what string) {
-	core := []int32{rd.txn}
+	var author []int32
 	if rd.position > 0 {
-		core = append(core, a.writes[a.versionsOf(rd.key)[rd.position-1]].txn)
+		author = []int32{a.writes[a.versionsOf(rd.key)[rd.position-1]].txn}
 	}
-	a.invalid("internal", fmt.Sprintf("T%d read %s, %s", rd.txn, a.describe(rd.txn, rd.op), what), rd.key, rd.txn, rd.txn)
-	a.verdict.Core = sortedIDs(core)
+	a.invalid("internal", fmt.Sprintf("T%d read %s, %s", rd.txn, a.describe(rd.txn, rd.op), what), rd.key, rd.txn, rd.txn, author...)
 }

@@ -139,6 +139,76 @@ func TestGrowthOfOne(t *testing.T) {
 	}
 }
 
+// A search for a shorter cycle ends after its steps, in which every edge is counted, those of a hub once.
+func TestSteps(t *testing.T) {
+	type ops = []Operation
+	rest := func(h *History) (*analysis, *rest) {
+		c, err := h.columns()
+		if err != nil {
+			t.Fatal(err)
+		}
+		a := &analysis{h: h, columns: c}
+		a.judge(ReadCommitted)
+		a.steps = 0
+		return a, a.peel(search{mask: ww | wr | rw}, nil)
+	}
+	// each of a ring read what the next wrote; two in their midst read each other's
+	const n = 200
+	var ring []ops
+	for i := range int64(n) {
+		ring = append(ring, ops{app(fmt.Sprint(i), 1), list(fmt.Sprint((i+1)%n), 1)})
+	}
+	ring = slices.Insert(ring, n/2, ops{app("a", 1), list("b", 1)}, ops{app("b", 1), list("a", 1)})
+	for steps, most := range map[int64]int64{0: 3 * n, 1000: 1000 + 3*n, maxSteps: 10 * n} {
+		a, r := rest(concurrent(ring...))
+		a.steps = 0
+		c := a.cycle(r, steps)
+		if a.steps > most || steps == 0 && a.steps == 0 || (len(c) == 2) != (steps > 0) {
+			t.Errorf("%d steps, %d were allowed; a cycle of %d", a.steps, steps, len(c))
+		}
+	}
+	// n readers that missed n appends that nobody read, and the first two a cycle
+	fan := []ops{{list("x"), app("a", 1), list("b", 1)}, {list("x"), app("b", 1), list("a", 1)}}
+	for i := range int64(n) {
+		fan = append(fan, ops{list("x")}, ops{app("x", i)})
+	}
+	a, r := rest(concurrent(fan...))
+	a.steps = 0
+	f := &finder{rest: r, a: a}
+	l := len(r.degree)
+	f.seen, f.prev, f.depth, f.via = make([]int32, l), make([]int32, l), make([]int32, l), make([]int32, l)
+	if c := f.around(0, l); len(c) != 2 || a.steps < n || a.steps > 5*n {
+		t.Errorf("%d steps, %v", a.steps, c)
+	}
+}
+
+// How often memory is asked for does not depend on the number of transactions.
+func TestAllocations(t *testing.T) {
+	for _, kinds := range [][2]Kind{{Append, ReadList}, {Write, ReadRegister}} {
+		for level := ReadCommitted; level <= StrictSerializable; level++ {
+			allocations := func(n int) float64 {
+				h := &History{}
+				for id := range n {
+					t := Transaction{ID: id, Session: int32(id % 3), Call: int64(id), Return: int64(id), Outcome: checker.Ok}
+					t.Operations = []Operation{{Kind: kinds[0], Key: "x", Value: int64(id + 1)}, {Kind: kinds[1], Key: "y"}}
+					if kinds[0] == Write {
+						t.Operations[0].Version = uint64(id + 1)
+					}
+					h.Transactions = append(h.Transactions, t)
+				}
+				return testing.AllocsPerRun(5, func() {
+					if r, err := Check(h, level); err != nil || r.Verdict != checker.Valid {
+						panic(r.Text)
+					}
+				})
+			}
+			if few, many := allocations(100), allocations(5000); few != many {
+				t.Errorf("%s, %s: %g for 100 transactions, %g for 5,000", kinds[0], level, few, many)
+			}
+		}
+	}
+}
+
 func BenchmarkReadHistory(b *testing.B) {
 	var file bytes.Buffer
 	if err := WriteHistory(&file, serialHistory(100_000, false, false)); err != nil {

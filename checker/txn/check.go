@@ -2,6 +2,7 @@ package txn
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/saros-sim/saros/checker"
 )
@@ -76,13 +77,10 @@ func Check(h *History, level Level) (Report, error) {
 
 func (a *analysis) judge(level Level) Report {
 	a.gather()
-	switch {
-	case a.verdict != nil:
-		return *a.verdict
-	case a.coverage.Committed == 0:
+	if a.coverage.Committed == 0 {
 		return Report{Reason: checker.ReasonVacuous, Text: "no transaction committed\n"}
 	}
-	for _, step := range []func(){a.readLists, a.readRegisters, a.orderVersions, a.readOwn} {
+	for _, step := range []func(){a.sortByValue, a.readLists, a.readRegisters, a.orderVersions, a.readOwn} {
 		if step(); a.verdict != nil {
 			return *a.verdict
 		}
@@ -108,7 +106,7 @@ func (a *analysis) withoutVersion() []int {
 			loose = append(loose, w.txn)
 		}
 	}
-	return sortedIDs(loose)
+	return idsOf(slices.Compact(loose))
 }
 
 // phenomena are the cycles that have a name, the gravest first; a level forbids as many of them as the
@@ -151,8 +149,8 @@ func (a *analysis) cycles(level Level) Report {
 // snapshotWithoutCycle: a history that is not serializable and has no cycle that snapshots forbid
 // depends on the order of the appends that nobody read, if a key has several.
 func (a *analysis) snapshotWithoutCycle() Report {
-	if a.lost != nil {
-		return *a.lost
+	if one, other := a.lost.from, a.lost.to; one != other {
+		return a.lostUpdate(one, other)
 	}
 	for k := range a.keys {
 		if u := a.unreadOf(int32(k)); len(u) > 1 {
@@ -161,6 +159,14 @@ func (a *analysis) snapshotWithoutCycle() Report {
 		}
 	}
 	return Report{Verdict: checker.Valid}
+}
+
+// lostUpdate tells of two appends that nobody read, by transactions that saw the same.
+func (a *analysis) lostUpdate(one, other int32) Report {
+	_, k := a.lost.parts()
+	why := fmt.Sprintf("T%d and T%d read the same version of %s and both appended to it", one, other, a.keys[k])
+	return Report{Verdict: checker.Invalid, Anomaly: "lost-update", Form: "lost-update", Core: idsOf([]int32{one, other}),
+		Cycle: []Edge{{int(one), int(other), "rw", a.keys[k], why}, {int(other), int(one), "rw", a.keys[k], why}}}
 }
 
 // few shows no more than maxElements of a list.

@@ -12,7 +12,7 @@ const maxSteps int64 = 1 << 26
 // hop is an edge of a cycle between two transactions.
 type hop struct{ from, to, label int32 }
 
-// finder looks for cycles in what peel left, by breadth. A hub costs nothing, and real time needs one
+// finder looks for cycles in what peel left, by breadth: nothing leads out of that. A hub costs nothing, and real time needs one
 // hop in a cycle and no more: of two, T1 before T2 and T3 before T4, either T1 returned before T4 was
 // called, or else T3 before T2 was, and one hop there cuts the cycle short.
 type finder struct {
@@ -47,18 +47,9 @@ func (a *analysis) cycle(r *rest, steps int64) []hop {
 	return best
 }
 
-// origins are the states where a shortest cycle may begin: with real time, those that it leads to.
+// origins are the states where a shortest cycle may begin.
 func (f *finder) origins() (states []int32) {
-	w := f.width()
-	if f.mask&rt != 0 {
-		for _, t := range f.late {
-			if f.holds(t * w) {
-				states = append(states, t*w)
-			}
-		}
-		return states
-	}
-	for s := range int32(len(f.a.h.Transactions)) * w {
+	for s := range int32(len(f.a.h.Transactions)) * f.width() {
 		if f.holds(s) {
 			states = append(states, s)
 		}
@@ -72,25 +63,23 @@ func (f *finder) some() int32 {
 	w, n := f.width(), int32(len(f.a.h.Transactions))
 	const none, waits = -1, -2
 	from := make([]int32, len(f.degree))
-	at := int32(none)
 	for s := range from {
 		from[s] = waits
-		if at == none && f.holds(int32(s)) {
-			at = int32(s)
-		}
 	}
+	at := int32(none)
 	for s := range int32(len(from)) {
 		if !f.holds(s) {
 			continue
 		}
+		at = s
 		for e := f.a.start[s/w]; e < f.a.start[s/w+1]; e++ {
-			if to, leads := f.step(f.a.label[e], s%w); leads && from[f.a.to[e]*w+to] == waits {
+			if to, leads := f.step(f.a.label[e], s%w); leads {
 				from[f.a.to[e]*w+to] = s
 			}
 		}
 	}
 	oldest := f.oldest * w
-	if f.oldest >= 0 && !f.holds(oldest) {
+	if !f.holds(oldest) {
 		oldest += w - 1
 	}
 	been := make([]bool, len(from))
@@ -100,13 +89,13 @@ func (f *finder) some() int32 {
 			at = oldest
 		}
 	}
-	// at is on a cycle: of its states, the one that waits, or the first that is no hub
+	// at is on a cycle: of its states, the one that waits, or one that is no hub
 	origin := int32(none)
 	for s := at; ; {
 		if from[s] == waits {
 			return s
 		}
-		if origin == none && s/w < n {
+		if s/w < n {
 			origin = s
 		}
 		if s = from[s]; s == at {
@@ -132,21 +121,18 @@ func (f *finder) around(origin int32, limit int) []hop {
 			if !leads {
 				continue
 			}
-			u := a.to[e]*w + to
-			if u/w < int32(len(a.h.Transactions)) {
+			switch u := a.to[e]*w + to; {
+			case u/w < int32(len(a.h.Transactions)):
 				if c := f.visit(origin, s, u, a.label[e], limit); c != nil {
 					return c
 				}
-				continue
-			}
-			if f.seen[u] == f.round || !f.holds(u) {
-				continue
-			}
-			f.seen[u] = f.round
-			for i := a.start[u/w]; i < a.start[u/w+1]; i++ {
-				a.steps++
-				if c := f.visit(origin, s, a.to[i]*w+to, a.label[e], limit); c != nil {
-					return c
+			case f.seen[u] != f.round: // a hub
+				f.seen[u] = f.round
+				for i := a.start[u/w]; i < a.start[u/w+1]; i++ {
+					a.steps++
+					if c := f.visit(origin, s, a.to[i]*w+to, a.label[e], limit); c != nil {
+						return c
+					}
 				}
 			}
 		}
@@ -159,7 +145,7 @@ func (f *finder) visit(origin, s, u, label int32, limit int) []hop {
 	if u == origin {
 		return append(f.path(s), hop{s / w, u / w, label})
 	}
-	if f.seen[u] == f.round || !f.holds(u) {
+	if f.seen[u] == f.round {
 		return nil
 	}
 	f.seen[u], f.prev[u], f.via[u], f.depth[u] = f.round, s, label, f.depth[s]+1

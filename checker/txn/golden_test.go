@@ -99,6 +99,14 @@ func TestLostUpdateUnread(t *testing.T) {
 	}
 	for level, want := range []string{"", "lost-update", "G2-item", "G2-item"} {
 		r, err := Check(bad, Level(level))
+		if want == "lost-update" && (r.Verdict != checker.Invalid || r.Form != want || len(r.Cycle) != 2) {
+			t.Errorf("%s %q\n%s", r.Verdict, r.Form, r.Text)
+		}
+		for i, e := range r.Cycle {
+			if e.Kind != "rw" || e.From+e.To != 1 || e.From != r.Cycle[1-i].To {
+				t.Errorf("%s: %+v", Level(level), r.Cycle)
+			}
+		}
 		if err != nil || r.Anomaly != want || want != "" && !slices.Equal(r.Core, []int{0, 1}) {
 			t.Errorf("%s: %v %s %q %v, want %q", Level(level), err, r.Verdict, r.Anomaly, r.Core, want)
 		}
@@ -181,6 +189,15 @@ func concurrent(txns ...[]Operation) *History {
 	return h
 }
 
+// unknown makes the outcome of a transaction unknown.
+func unknown(id int, h *History) *History {
+	h.Transactions[id].Outcome = checker.Info
+	for i := range h.Transactions[id].Operations {
+		h.Transactions[id].Operations[i].List = nil
+	}
+	return h
+}
+
 // Direct checks beyond the golden ones: no cycle shows them, so read committed forbids them.
 func TestDirect(t *testing.T) {
 	type ops = []Operation
@@ -201,6 +218,10 @@ func TestDirect(t *testing.T) {
 		{"incompatible-order", []int{0}, concurrent(ops{put("x", 1, 2), put("x", 2, 1)})},
 		{"G1b", []int{0, 1}, concurrent(ops{put("x", 1, 1), put("x", 2, 2)}, ops{get("x", 1, 1)})},
 		{"garbage-read", []int{0}, concurrent(ops{get("x", 1, 1)})},
+		{"garbage-read", []int{0}, concurrent(ops{list("x", 1), list("y", 2, 2)}, ops{app("y", 2)})}, // the first is told
+		{"internal", []int{1}, concurrent(ops{app("x", 1), list("x", 1)}, ops{list("x", 1), list("x", 1, 2), app("x", 2)})},
+		{"internal", []int{1}, concurrent(ops{app("x", 1), list("x", 1)}, ops{list("x", 1, 2), list("x", 1), app("x", 2)})},
+		{"duplicate-effect", []int{0, 1, 2}, unknown(1, concurrent(ops{get("x", 1, 1)}, ops{put("x", 1, 0)}, ops{get("x", 1, 2)}))},
 	} {
 		for level := ReadCommitted; level <= StrictSerializable; level++ {
 			r, err := Check(c.h, level)
@@ -228,5 +249,61 @@ func TestCoverage(t *testing.T) {
 	h.Transactions[0].Outcome, h.Transactions[1].Outcome, h.Transactions[2].Outcome = checker.Info, checker.Pending, checker.Fail
 	if r, err := Check(h, Serializable); err != nil || r.Coverage != (Coverage{Committed: 1, Aborted: 1, Unknown: 2, MultiKey: 1}) {
 		t.Errorf("%v %+v", err, r.Coverage)
+	}
+}
+
+// The core of a cycle is who is on it, who showed the order or the version behind an edge and who read what
+// came of an unknown outcome. It is without others: T0, on a key before.
+func TestCore(t *testing.T) {
+	type ops = []Operation
+	aside := ops{app("z", 9), list("z", 9)}
+	late := concurrent(aside, ops{app("x", 1)}, ops{list("x")})
+	late.Transactions[2].Call, late.Transactions[2].Return = 1, 1
+	for _, c := range []struct {
+		h       *History
+		anomaly string
+		core    []int
+	}{
+		{late, "G-single-realtime", []int{1, 2}},
+		// T1 wrote what T2 and T3 read and does not matter; T2 missed T3's append, and saw it on y
+		{concurrent(aside, ops{app("x", 1)}, ops{list("x", 1), list("y", 3)}, ops{app("x", 2), app("y", 3)}, ops{list("x", 1, 2)}), "G-single", []int{2, 3, 4}},
+		// of T1, unknown, T2 saw y, and so it is in; what T3 and T4 did is not
+		{unknown(1, concurrent(aside, ops{app("x", 1), app("y", 2)}, ops{list("x"), list("y", 2)}, ops{app("v", 3)}, ops{list("v", 3)})), "G-single", []int{1, 2}},
+	} {
+		r, err := Check(c.h, StrictSerializable)
+		if err != nil || r.Anomaly != c.anomaly || !slices.Equal(r.Core, c.core) {
+			t.Errorf("%v %q %v, want %q %v\n%s", err, r.Anomaly, r.Core, c.anomaly, c.core, r.Text)
+		}
+	}
+}
+
+// Each edge of a graph, and its sentence: the reads and writes that show it, where a transaction has others.
+func TestEdges(t *testing.T) {
+	type ops = []Operation
+	h := concurrent(
+		ops{app("x", 1)},
+		ops{list("x"), list("x", 1), list("x", 1, 2)},
+		ops{app("v", 7), app("x", 2)},
+		ops{app("v", 8), app("x", 3)},
+		ops{list("v", 7)})
+	c, err := h.columns()
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := &analysis{h: h, columns: c}
+	a.judge(Serializable)
+	for e, want := range map[hop]string{
+		{1, 0, a.number["x"]<<kindBits | int32(rw)}: "T1 read x = [] without 1, which T0 appended next: T1 read x = [1 2]",
+		{1, 2, a.number["x"]<<kindBits | int32(rw)}: "T1 read x = [1] without 2, which T2 appended next: T1 read x = [1 2]",
+		{1, 3, a.number["x"]<<kindBits | int32(rw)}: "T1 read x = [1 2] without 3, which T3 appended and nobody read",
+		{0, 1, a.number["x"]<<kindBits | int32(wr)}: "T1 read x = [1], and T0 wrote the 1",
+		{2, 1, a.number["x"]<<kindBits | int32(wr)}: "T1 read x = [1 2], and T2 wrote the 2",
+		{0, 2, a.number["x"]<<kindBits | int32(ww)}: "in x, 1 of T0 stands right before 2 of T2: T1 read x = [1 2]",
+		{2, 3, a.number["x"]<<kindBits | int32(ww)}: "nobody read 3, which T3 appended to x, so it stands behind all that was read, up to 2 of T2: T1 read x = [1 2]",
+		{4, 3, a.number["v"]<<kindBits | int32(rw)}: "T4 read v = [7] without 8, which T3 appended and nobody read",
+	} {
+		if got := a.tell(e); got.Why != want {
+			t.Errorf("%q, want %q", got.Why, want)
+		}
 	}
 }

@@ -2,7 +2,6 @@ package txn
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
 
 	"github.com/saros-sim/saros/checker"
@@ -36,7 +35,7 @@ func kindName(k uint8) string {
 
 // graph holds edges by their source. Its nodes are the transactions, then a hub for each key.
 type graph struct {
-	start  []int32 // by node, and one more: where its edges begin
+	start  []int32 // by node, and two more: where its edges begin
 	to     []int32
 	label  []int32 // key and kind
 	placed bool    // edges are being placed: before that they are counted
@@ -75,7 +74,6 @@ func (a *analysis) build() {
 	a.to, a.label = make([]int32, a.start[nodes+1]), make([]int32, a.start[nodes+1])
 	a.placed = true
 	a.dependencies()
-	a.start = a.start[:nodes+1]
 }
 
 // dependencies adds ww, wr and rw edges between adjacent versions; those before and after suffice.
@@ -86,14 +84,12 @@ func (a *analysis) dependencies() {
 			a.add(authors[i-1], authors[i], int32(k), ww)
 		}
 	}
-	first := make([]int32, len(a.keys))  // by key: who goes before all other unread appends, from 1
-	before := make([]int32, len(a.keys)) // by key: the last that was put before unread appends, from 1
+	first := make([]int32, len(a.keys)) // by key: who goes before all other unread appends, from 1
 	for k := range a.keys {
-		u := a.unreadOf(int32(k))
-		for _, t := range u {
+		for _, t := range a.unreadOf(int32(k)) {
 			a.add(int32(len(a.h.Transactions)+k), t, int32(k), pass)
 		}
-		if authors := a.authorsOf(int32(k)); len(u) > 0 && len(authors) > 0 {
+		if authors := a.authorsOf(int32(k)); len(authors) > 0 {
 			a.beforeUnread(int32(k), authors[len(authors)-1], ww, &first[k])
 		}
 	}
@@ -104,8 +100,7 @@ func (a *analysis) dependencies() {
 		}
 		if int(rd.position) < len(authors) {
 			a.add(rd.txn, authors[rd.position], k, rw)
-		} else if a.unreadCount[k] > 0 && before[k] != rd.txn+1 {
-			before[k] = rd.txn + 1
+		} else if a.unreadCount[k] > 0 {
 			a.beforeUnread(k, rd.txn, rw, &first[k])
 		}
 	}
@@ -130,28 +125,18 @@ func (a *analysis) beforeUnread(k, t int32, kind uint8, first *int32) {
 		}
 	case f != t:
 		a.add(t, f, k, kind)
-		if a.lost == nil {
-			a.lose(k, f, t)
-		}
+		a.lost = hop{f, t, k<<kindBits | int32(kind)}
 	}
-}
-
-// lose reports a lost update among appends that nobody read.
-func (a *analysis) lose(k, first, t int32) {
-	why := fmt.Sprintf("T%d and T%d read the same version of %s and both appended to it", first, t, a.keys[k])
-	a.lost = &Report{Verdict: checker.Invalid, Anomaly: "lost-update", Form: "lost-update", Core: sortedIDs([]int32{first, t}),
-		Cycle: []Edge{{int(first), int(t), "rw", a.keys[k], why}, {int(t), int(first), "rw", a.keys[k], why}}}
 }
 
 // realTime sorts returns and calls.
 func (a *analysis) realTime() {
 	txns := a.h.Transactions
+	a.calls, a.returns = make([]int32, 0, len(txns)), make([]int32, 0, a.coverage.Committed)
 	for t := range txns {
-		if a.committed[t] {
-			a.calls = append(a.calls, int32(t))
-			if txns[t].Outcome == checker.Ok {
-				a.returns = append(a.returns, int32(t))
-			}
+		a.calls = append(a.calls, int32(t))
+		if txns[t].Outcome == checker.Ok {
+			a.returns = append(a.returns, int32(t))
 		}
 	}
 	sortBy(a.returns, func(t int32) int64 { return txns[t].Return })
@@ -167,10 +152,7 @@ func sortBy(ids []int32, at func(int32) int64) {
 	for i, id := range ids {
 		all[i] = moment{at(id), id}
 	}
-	order := func(x, y moment) int { return cmp.Or(cmp.Compare(x.at, y.at), cmp.Compare(x.id, y.id)) }
-	if !slices.IsSortedFunc(all, order) {
-		slices.SortFunc(all, order)
-	}
+	slices.SortFunc(all, func(x, y moment) int { return cmp.Compare(x.at, y.at) })
 	for i := range all {
 		ids[i] = all[i].id
 	}
@@ -209,8 +191,7 @@ type rest struct {
 	search
 	degree []int32 // by state: how many edges lead to it from what is left; negative: it is gone
 	states int     // that are left
-	late   []int32 // transactions called after oldest returned, by call; some may be gone
-	oldest int32   // of the transactions left the one that returned first, or -1
+	oldest int32   // of the transactions left the one that returned first, if real time counts
 }
 
 func (r *rest) holds(s int32) bool { return r.degree[s] >= 0 }
@@ -226,22 +207,20 @@ func (r *rest) node(v int32) bool {
 // returned has to wait for it: of all that are left only those may go that were called no later than
 // the first of them returned. Within: only nodes that it holds count; nil: all.
 func (a *analysis) peel(q search, within *rest) *rest {
-	r := &rest{search: q, degree: a.degrees(q, within), oldest: -1}
+	r := &rest{search: q, degree: a.degrees(q, within)}
 	w := q.width()
-	var queue []int32
 	for s := range r.degree {
 		if r.holds(int32(s)) {
 			r.states++
 		}
 	}
-	queue = make([]int32, 0, r.states)
+	queue := make([]int32, 0, r.states)
 	for s, d := range r.degree {
 		if d == 0 {
 			queue = append(queue, int32(s))
 		}
 	}
-	r.late = a.calls
-	returned := 0
+	late, returned := a.calls, 0
 	for head := 0; ; {
 		for ; head < len(queue); head++ {
 			s := queue[head]
@@ -253,10 +232,8 @@ func (a *analysis) peel(q search, within *rest) *rest {
 					continue
 				}
 				u := a.to[e]*w + bit
-				if r.degree[u] > 0 {
-					if r.degree[u]--; r.degree[u] == 0 {
-						queue = append(queue, u)
-					}
+				if r.degree[u]--; r.degree[u] == 0 {
+					queue = append(queue, u)
 				}
 			}
 			a.steps += int64(a.start[v+1] - a.start[v])
@@ -267,16 +244,15 @@ func (a *analysis) peel(q search, within *rest) *rest {
 		for returned < len(a.returns) && !r.node(a.returns[returned]) {
 			returned++
 		}
-		for len(r.late) > 0 {
-			c := r.late[0]
+		for len(late) > 0 {
+			c := late[0]
 			if returned < len(a.returns) && a.h.Transactions[c].Call > a.h.Transactions[a.returns[returned]].Return {
 				break
 			}
-			r.late = r.late[1:]
-			if s := c * w; r.degree[s] > 0 {
-				if r.degree[s]--; r.degree[s] == 0 {
-					queue = append(queue, s)
-				}
+			late = late[1:]
+			s := c * w
+			if r.degree[s]--; r.degree[s] == 0 {
+				queue = append(queue, s)
 			}
 		}
 		if head == len(queue) {
@@ -293,7 +269,7 @@ func (a *analysis) peel(q search, within *rest) *rest {
 // degrees counts the edges that lead to each state, and for real time one more.
 func (a *analysis) degrees(q search, within *rest) []int32 {
 	w := q.width()
-	nodes := int32(len(a.start) - 1)
+	nodes := int32(len(a.start) - 2)
 	degree := make([]int32, nodes*w)
 	if within != nil {
 		for s := range degree {
@@ -309,8 +285,8 @@ func (a *analysis) degrees(q search, within *rest) []int32 {
 			}
 			for e := a.start[v]; e < a.start[v+1]; e++ {
 				to, leads := q.step(a.label[e], from)
-				if u := a.to[e]*w + to; leads && degree[u] >= 0 {
-					degree[u]++
+				if leads { // from what is left to what is left
+					degree[a.to[e]*w+to]++
 				}
 			}
 		}

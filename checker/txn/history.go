@@ -68,40 +68,11 @@ func (h *History) Validate() error {
 	return err
 }
 
-// table numbers keys in the order of their first use, and knows which of them are lists. It is a hash
-// table with open addressing; its slots, a power of two, are at most half full.
+// table numbers keys in the order of their first use, and knows which of them are lists.
 type table struct {
-	slots []int32 // numbers from 1; 0: free
-	keys  []string
-	list  []bool
-}
-
-func newTable() table { return table{slots: make([]int32, 16)} }
-
-// slot is where the number of a key is or belongs. The hash is FNV-1a, folded.
-func (t *table) slot(key string) int {
-	h := uint64(14695981039346656037)
-	for i := range len(key) {
-		h = (h ^ uint64(key[i])) * 1099511628211
-	}
-	mask := len(t.slots) - 1
-	at := int(h^h>>32) & mask
-	for t.slots[at] != 0 && t.keys[t.slots[at]-1] != key {
-		at = (at + 1) & mask
-	}
-	return at
-}
-
-func (t *table) insert(key string, list bool) {
-	t.keys, t.list = append(t.keys, key), append(t.list, list)
-	if 2*len(t.keys) <= len(t.slots) {
-		t.slots[t.slot(key)] = int32(len(t.keys))
-		return
-	}
-	t.slots = make([]int32, 4*len(t.slots))
-	for k, key := range t.keys {
-		t.slots[t.slot(key)] = int32(k + 1)
-	}
+	number map[string]int32
+	keys   []string
+	list   []bool
 }
 
 // columns are the operations of a valid history, one after another.
@@ -117,7 +88,7 @@ func (h *History) columns() (*columns, error) {
 	for i := range h.Transactions {
 		operations += len(h.Transactions[i].Operations)
 	}
-	c := &columns{table: newTable(), key: make([]int32, 0, operations)}
+	c := &columns{table: table{number: map[string]int32{}}, key: make([]int32, 0, operations)}
 	for i := range h.Transactions {
 		if err := c.add(i, &h.Transactions[i]); err != nil {
 			return nil, fmt.Errorf("txn: transaction %d: %w", i, err)
@@ -138,13 +109,14 @@ func (c *columns) add(index int, t *Transaction) error {
 		if err := op.validate(t.Outcome); err != nil {
 			return fmt.Errorf("operation %d: %w", i, err)
 		}
-		k := c.slots[c.slot(op.Key)] - 1
-		if k < 0 {
+		k, known := c.number[op.Key]
+		if !known {
 			if err := valid.Key(op.Key); err != nil {
 				return fmt.Errorf("operation %d: %w", i, err)
 			}
 			k = int32(len(c.keys))
-			c.insert(op.Key, op.Kind <= ReadList)
+			c.number[op.Key] = k
+			c.keys, c.list = append(c.keys, op.Key), append(c.list, op.Kind <= ReadList)
 		}
 		if c.list[k] != (op.Kind <= ReadList) {
 			return fmt.Errorf("operation %d: key %q is a list and a register", i, op.Key)
@@ -264,7 +236,7 @@ func encode(t *Transaction) []byte {
 func ReadHistory(r io.Reader) (*History, error) {
 	in := bufio.NewScanner(r)
 	in.Buffer(nil, maxLineBytes)
-	h, c, n := &History{}, &columns{table: newTable()}, 0
+	h, c, n := &History{}, &columns{table: table{number: map[string]int32{}}}, 0
 	for in.Scan() {
 		n++
 		if n == 1 {

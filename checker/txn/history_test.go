@@ -2,7 +2,9 @@ package txn
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -98,8 +100,48 @@ func TestValidate(t *testing.T) {
 	if _, err := Check(&History{}, StrictSerializable+1); err == nil || err.Error() != "txn: unknown level(4)" {
 		t.Error(err)
 	}
-	if r, err := Check(&History{}, Serializable); err != nil || r.Verdict != checker.Unknown || r.Reason != checker.ReasonVacuous {
+	if r, err := Check(&History{}, Serializable); err != nil || r.Verdict != checker.Unknown || r.Reason != checker.ReasonVacuous || r.Text != "no transaction committed\n" {
 		t.Error(err, r)
+	}
+}
+
+// broken takes nothing.
+type broken struct{}
+
+func (broken) Write([]byte) (int, error) { return 0, errors.New("broken") }
+
+// Lists that are nil are written empty; what cannot be written is an error.
+func TestWriteHistory(t *testing.T) {
+	h := &History{Transactions: []Transaction{{Session: 1, Return: 5, Outcome: checker.Ok, Operations: []Operation{{Key: "x", Value: 1}}}}}
+	var out bytes.Buffer
+	want := header + "\n" + line(0, 1, 0, 5, "ok", operation("append", "x", 1, 0, "")) + "\n"
+	if err := WriteHistory(&out, h); err != nil || out.String() != want {
+		t.Errorf("%v, %s, want %s", err, out.String(), want)
+	}
+	if err := WriteHistory(broken{}, h); err == nil || err.Error() != "broken" {
+		t.Error(err)
+	}
+}
+
+// The longest line that is written can be read; one byte more is refused.
+func TestLongestLine(t *testing.T) {
+	h := &History{Transactions: []Transaction{{Outcome: checker.Ok, Operations: []Operation{{Kind: ReadList, Key: ""}}}}}
+	op := &h.Transactions[0].Operations[0]
+	least := len(encode(&h.Transactions[0]))
+	for range (maxLineBytes - least) / len("-9223372036854775808,") {
+		op.List = append(op.List, math.MinInt64)
+	}
+	op.Key = strings.Repeat("x", maxLineBytes-1-len(encode(&h.Transactions[0])))
+	var out bytes.Buffer
+	if err := WriteHistory(&out, h); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := ReadHistory(&out); err != nil {
+		t.Error(err)
+	}
+	op.Key += "x"
+	if err := WriteHistory(&out, h); err == nil {
+		t.Error("it was written")
 	}
 }
 

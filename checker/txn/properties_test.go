@@ -53,6 +53,63 @@ func TestSameBytes(t *testing.T) {
 	})
 }
 
+// A transaction of no effect, failed or unknown, changes neither verdict nor anomaly, nor what is undecided.
+func TestWithoutEffect(t *testing.T) {
+	each(t, 4000, func(_ *rand.Rand, h *History, level Level, report Report) {
+		seen := map[int64]bool{}
+		for _, t := range h.Transactions {
+			for _, op := range t.Operations {
+				if op.Kind == ReadRegister && op.Version != 0 {
+					seen[op.Value] = true
+				}
+				for _, v := range op.List {
+					seen[v] = true
+				}
+			}
+		}
+		fewer := &History{}
+		for _, t := range h.Transactions {
+			if t.Outcome == checker.Ok || slices.ContainsFunc(t.Operations, func(op Operation) bool {
+				return (op.Kind == Append || op.Kind == Write) && seen[op.Value]
+			}) {
+				t.ID = len(fewer.Transactions)
+				fewer.Transactions = append(fewer.Transactions, t)
+			}
+		}
+		again := check(t, fewer, level)
+		if again.Verdict != report.Verdict || again.Reason != report.Reason || again.Anomaly != report.Anomaly || len(again.Core) != len(report.Core) {
+			t.Fatalf("%+v\n%+v\n%s", report, again, dump(h))
+		}
+	})
+}
+
+// Outcomes and keys are counted as a plain count does it.
+func TestCounted(t *testing.T) {
+	each(t, 1000, func(_ *rand.Rand, h *History, level Level, report Report) {
+		var want Coverage
+		for _, t := range h.Transactions {
+			keys := map[string]bool{}
+			for _, op := range t.Operations {
+				keys[op.Key] = true
+			}
+			switch {
+			case t.Outcome == checker.Fail:
+				want.Aborted++
+			case t.Outcome != checker.Ok:
+				want.Unknown++
+			default:
+				want.Committed++
+				if len(keys) > 1 {
+					want.MultiKey++
+				}
+			}
+		}
+		if want.AntiDependencies = report.Coverage.AntiDependencies; report.Coverage != want {
+			t.Fatalf("%+v, want %+v\n%s", report.Coverage, want, dump(h))
+		}
+	})
+}
+
 // Names, numbers and the beginning of time do not matter: but for them the report is the same.
 func TestRenamed(t *testing.T) {
 	each(t, 4000, func(r *rand.Rand, h *History, level Level, report Report) {
@@ -159,6 +216,20 @@ func TestWordsOfUnread(t *testing.T) {
 	}
 }
 
+// A cycle counts, whatever is undecided beside it; and two appends of one transaction are in its order.
+func TestDecided(t *testing.T) {
+	type ops = []Operation
+	loose := unknown(0, concurrent(ops{put("a", 1, 0), put("b", 2, 0)}, ops{get("a", 1, 1)},
+		ops{get("x", 0, 0), put("y", 3, 1)}, ops{get("y", 0, 0), put("x", 4, 1)}))
+	if r := check(t, loose, Serializable); r.Verdict != checker.Invalid || !slices.Equal(r.Core, []int{2, 3}) {
+		t.Errorf("%s %v\n%s", r.Verdict, r.Core, r.Text)
+	}
+	skew := concurrent(ops{list("x"), app("y", 3), app("u", 1), app("u", 2)}, ops{list("y"), app("x", 4)})
+	if r := check(t, skew, SnapshotIsolation); r.Verdict != checker.Valid {
+		t.Errorf("%s %v\n%s", r.Verdict, r.Core, r.Text)
+	}
+}
+
 // What could not be decided names who stands in the way, and in words only some of them.
 func TestUndecided(t *testing.T) {
 	skew := &History{}
@@ -187,6 +258,8 @@ func TestUndecided(t *testing.T) {
 			{Outcome: checker.Ok, Operations: []Operation{{Key: "x", Value: 1}}},
 			{ID: 1, Session: 1, Outcome: checker.Fail, Operations: []Operation{{Key: "x", Value: 1}}},
 		}}, Serializable, 2, `key "x": transactions 0 and 1 both write 1; values must be unique`},
+		{concurrent([]Operation{app("x", 2), app("x", 2)}, []Operation{app("y", 3)}, []Operation{app("y", 3)}), Serializable, 1,
+			`key "x": transactions 0 and 0 both write 2; values must be unique`},
 	} {
 		r := check(t, c.h, c.level)
 		if r.Verdict != checker.Unknown || r.Reason != checker.ReasonNotApplicable || len(r.Core) != c.core || r.Text != c.text+"\n" {

@@ -22,12 +22,12 @@ func (a *analysis) report(cycle []hop, name string) Report {
 			count++
 			core = append(core, a.replaced(h.from, key, h.to)...)
 		}
-		if kind != rt && a.longest[key] >= 0 {
-			core = append(core, a.reads[a.longest[key]].txn)
+		if kind != rt {
+			core = append(core, a.orderedBy(key)...)
 		}
 	}
-	r.Core = sortedIDs(core)
-	if name == "G-nonadjacent" && count == 1 {
+	r.Core = idsOf(core)
+	if count == 1 { // a graver one than any with rw edges adjacent
 		r.Anomaly = "G-single"
 	}
 	r.Form = form(r.Cycle)

@@ -2,6 +2,7 @@ package valid
 
 import (
 	"math/rand/v2"
+	"strings"
 	"testing"
 )
 
@@ -27,8 +28,15 @@ func TestSessions(t *testing.T) {
 		}
 		at := func(i int) Call { return calls[i] }
 		for _, look := range []func(int, func(int) Call) (int, int){Sessions, sorted} {
-			if i, j := look(len(calls), at); (i >= 0) != some || some && !overlap(i, j) {
+			i, j := look(len(calls), at)
+			if some && (i < 0 || !overlap(i, j)) || !some && (i != -1 || j != -1) {
 				t.Fatalf("%d, %d, overlap %v: %+v", i, j, some, calls)
+			}
+			if !some {
+				continue
+			}
+			if c := compare(calls[j], calls[i]); c > 0 || c == 0 && j > i {
+				t.Fatalf("%d was called before %d: %+v", i, j, calls)
 			}
 		}
 		if some {
@@ -37,5 +45,58 @@ func TestSessions(t *testing.T) {
 	}
 	if refused < 500 || refused > 4500 {
 		t.Errorf("%d of 5000 refused", refused)
+	}
+}
+
+// Sessions that call in order, at one instant or later, are looked at without sorting.
+func TestSessionsInOrder(t *testing.T) {
+	const n = 1000
+	asked := 0
+	if i, _ := Sessions(n, func(i int) Call {
+		asked++
+		return Call{int32(i % 3), int64(i / 6), int64(i / 6)}
+	}); i >= 0 || asked > 2*n {
+		t.Errorf("%d, asked %d times for %d calls", i, asked, n)
+	}
+}
+
+// Of several sessions that are wrong the lowest is named.
+func TestSorted(t *testing.T) {
+	calls := []Call{{2, 0, 5}, {2, 1, 5}, {1, 0, 5}, {1, 1, 5}}
+	if i, j := sorted(len(calls), func(i int) Call { return calls[i] }); i != 3 || j != 2 {
+		t.Error(i, j)
+	}
+}
+
+func TestKey(t *testing.T) {
+	for key, want := range map[string]string{
+		"": "", "x": "", "ключ": "", strings.Repeat("x", MaxKeyBytes): "",
+		strings.Repeat("x", MaxKeyBytes+1): "key of 4097 bytes",
+		"\xff":                             `key "\xff" is not UTF-8`,
+		"a\ufffd":                          `key "a\ufffd" is not UTF-8`,
+	} {
+		if err := Key(key); (err == nil) != (want == "") || err != nil && !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("%.10q: %v, want %s", key, err, want)
+		}
+	}
+}
+
+func TestInterval(t *testing.T) {
+	for _, c := range []struct {
+		call, ret int64
+		pending   bool
+		want      string
+	}{
+		{0, 0, false, ""}, {0, 0, true, ""}, {MaxTime, MaxTime, false, ""}, {MaxTime, 0, true, ""}, {5, 7, false, ""},
+		{-1, 7, false, "called at -1, outside [0, "},
+		{MaxTime + 1, MaxTime + 1, false, "called at 3153600000000000001, outside [0, "},
+		{MaxTime + 1, 0, true, "called at 3153600000000000001, outside [0, "},
+		{0, 1, true, "pending, yet it returned at 1"},
+		{2, 1, false, "called at 2, returned at 1, outside"},
+		{2, MaxTime + 1, false, "called at 2, returned at 3153600000000000001, outside"},
+	} {
+		if err := Interval(c.call, c.ret, c.pending); (err == nil) != (c.want == "") || err != nil && !strings.HasPrefix(err.Error(), c.want) {
+			t.Errorf("%+v: %v", c, err)
+		}
 	}
 }
