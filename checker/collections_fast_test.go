@@ -272,6 +272,36 @@ func TestModelForeignVerb(t *testing.T) {
 	}
 }
 
+// Of two reasons why a value must be gone since one instant, the one that asks for it earlier counts.
+func TestEarlierDue(t *testing.T) {
+	put := func(v, call, ret int64) modelCall {
+		return modelCall{Input: Input{Do: Insert, Value: v}, Outcome: Ok, Call: call, Return: ret}
+	}
+	take := func(v, call, ret int64) modelCall {
+		return modelCall{Input: Input{Do: Take}, Output: Output{Found: v > 0, Value: v}, Outcome: Ok, Call: call, Return: ret}
+	}
+	lost := modelCall{Input: Input{Do: Take}, Outcome: Info, Call: 7}
+	queue, stack, priority := subjects()[0], subjects()[1], subjects()[2]
+	for i, tt := range []struct {
+		s     *subject
+		calls []modelCall
+	}{
+		{queue, []modelCall{put(1, 0, 1), take(0, 4, 5), take(0, 4, 9), lost}},
+		{stack, []modelCall{put(1, 0, 1), take(0, 4, 5), take(0, 4, 9), lost}},
+		{priority, []modelCall{put(1, 0, 1), take(0, 4, 5), take(0, 4, 9), lost}},
+		{queue, []modelCall{put(1, 0, 1), put(2, 3, 4), put(3, 3, 4), take(2, 5, 9), take(3, 5, 6), lost}},
+		{queue, []modelCall{put(1, 0, 1), put(2, 3, 4), put(3, 3, 4), take(2, 5, 6), take(3, 5, 9), lost}},
+		{priority, []modelCall{put(1, 0, 1), put(2, 0, 1), put(3, 0, 1), take(2, 4, 9), take(3, 4, 5), lost}},
+		{priority, []modelCall{put(1, 0, 1), put(2, 0, 1), put(3, 0, 1), take(2, 4, 5), take(3, 4, 9), lost}},
+	} {
+		tt.s.objects(tt.calls, func(_ []request, found answer, _ []request) {
+			if found != illegal || dumbly(tt.s.name, tt.s.take, tt.calls) {
+				t.Errorf("%d: %d, the value must be gone before any take was called that is lost", i, found)
+			}
+		})
+	}
+}
+
 // What is held against a history of many lost takes is named without search.
 func TestLostTakesCount(t *testing.T) {
 	const n = 30

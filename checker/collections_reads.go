@@ -153,13 +153,10 @@ func (g *growing) inStages(witness func(add int32) int32) (answer, []request) {
 		byStage[i] = int32(i)
 	}
 	slices.SortFunc(byStage, func(a, b int32) int { return cmp.Or(cmp.Compare(g.stage[a], g.stage[b]), cmp.Compare(a, b)) })
-	earlier, latest := int32(none), int32(none) // called last: of the earlier stages; of all so far
-	for n, t := range byStage {
-		if n > 0 && g.stage[t] != g.stage[byStage[n-1]] {
-			earlier = latest
-		}
-		if earlier != none && g.tasks[t].ret < g.tasks[earlier].call {
-			return illegal, g.backwards(earlier, t, witness)
+	latest := int32(none) // called, of those before t: of the same stage none was called after t
+	for _, t := range byStage {
+		if latest != none && g.tasks[t].ret < g.tasks[latest].call {
+			return illegal, g.backwards(latest, t, witness)
 		}
 		if latest == none || g.tasks[t].call > g.tasks[latest].call {
 			latest = t

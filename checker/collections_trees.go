@@ -19,8 +19,8 @@ func newTournament(n int) tournament {
 	for i := range n {
 		t.key[i], t.won[n+i] = absent, int32(i)
 	}
-	for i := n - 1; i > 0; i-- {
-		t.won[i] = t.better(t.won[2*i], t.won[2*i+1])
+	for i := n - 1; i > 0; i-- { // nobody takes part: any of the range is as good
+		t.won[i] = t.won[2*i]
 	}
 	return t
 }

@@ -353,8 +353,8 @@ func TestStreamScripts(t *testing.T) {
 		{"an old value, when its successor is trimmed", Invalid, []Operation{puts(9, 0, 5, Ok), puts(1, 0, 1, Ok), gets(1, 10, 11),
 			swapsTo(1, 2, 2, 12, Ok), puts(7, 15, 16, Fail), gets(9, 30, 31)}},
 		// found when it was over, put at once again
-		{"put again at the instant at which it was found over", Unknown, []Operation{puts(10, 0, 1, Ok), swapsTo(10, 11, 2, 3, Ok),
-			swapsTo(11, 6, 4, 5, Ok), puts(10, 7, 10, Ok), gets(11, 10, 13), swapsTo(10, 11, 13, 15, Ok)}},
+		{"put again at the instant at which it was found over", Unknown, []Operation{puts(10, 0, 1, Ok), swapsTo(10, 11, 2, 3, Ok), gets(11, 4, 5),
+			gets(11, 6, 7), swapsTo(11, 6, 8, 9, Ok), puts(10, 11, 14, Ok), gets(11, 14, 17), swapsTo(10, 11, 17, 19, Ok)}},
 	} {
 		var s Stream
 		script(&s, tt.ops...)
