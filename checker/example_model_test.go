@@ -47,7 +47,7 @@ func ExampleModel() {
 	//   s2    #1                          |2 asks at 7 -> true|
 	//
 	// #0 (1 asks at 0 -> true) returned at 5, before #1 (2 asks at 7 -> true) was called at 20.
-	// No order of the core that keeps to this, each operation at one instant within its interval, gives #1 (2 asks at 7 -> true) its answer.
+	// No order of the core that keeps to this, each operation at one instant within its interval, gives every operation its answer; #1 (2 asks at 7 -> true) is the first to return without one.
 }
 
 // A queue gives out 2 before 1, which was put in first.

@@ -43,5 +43,5 @@ func Example() {
 	//
 	// #0 (put 1 -> ok) returned at 120, before #1 (put 2 -> ok) was called at 130: 2 was there after 1.
 	// #1 (put 2 -> ok) returned at 150, before #2 (get -> 1) was called at 160: 1 was there after 2.
-	// 2 was written once, so it cannot be there both before and after.
+	// In the core 2 is written once, so it cannot be there both before and after.
 }

@@ -124,7 +124,7 @@ func TestAnomalies(t *testing.T) {
 		{
 			"lost increment",
 			[]Operation{increment(0, 10, 1, 1), increment(0, 10, 1, 1)},
-			1, "linearizability/increment", []int{0, 1}, "No order of the core, each operation at one instant within its interval, gives #1 (increment +1 -> 1) its answer.",
+			1, "linearizability/increment", []int{0, 1}, "No order of the core, each operation at one instant within its interval, gives every operation its answer; #1 (increment +1 -> 1) is the first to return without one.",
 			[]Operation{increment(0, 10, 1, 1), increment(0, 10, 1, 2)},
 		},
 		{
@@ -382,7 +382,7 @@ around it on this key (> cannot be placed, * in the core)
 
 #0 (put 1 -> ok) returned at 10, before #2 (put 2 -> ok) was called at 20: 2 was there after 1.
 #2 (put 2 -> ok) returned at 30, before #4 (get -> 1) was called at 40: 1 was there after 2.
-2 was written once, so it cannot be there both before and after.
+In the core 2 is written once, so it cannot be there both before and after.
 `
 	if got := CheckLinearizable(h, Budget{}).Text; got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)

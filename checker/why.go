@@ -22,7 +22,7 @@ func noOrder(core []row, op string) (list []string) {
 	if len(list) == 0 {
 		keeps = ""
 	}
-	return append(list, fmt.Sprintf("No order of the core%s, each operation at one instant within its interval, gives %s its answer.", keeps, op))
+	return append(list, fmt.Sprintf("No order of the core%s, each operation at one instant within its interval, gives every operation its answer; %s is the first to return without one.", keeps, op))
 }
 
 // why says in sentences what contradicts itself in a core, one for each thing that a reader must see; name
@@ -80,11 +80,11 @@ func (z *zones) whyCrossed(a, b int32, name func(op *Operation) string) (list []
 func (z *zones) once(s state) string {
 	switch {
 	case s.exists:
-		return fmt.Sprintf("%d was written once", s.value)
+		return fmt.Sprintf("In the core %d is written once", s.value)
 	case s == state{}:
 		return "Nobody brings the missing key of the start back"
 	}
-	return fmt.Sprintf("Tombstone %d was left once", s.value)
+	return fmt.Sprintf("In the core tombstone %d is left once", s.value)
 }
 
 // order says that one operation was over before another one was called.

@@ -78,11 +78,11 @@ func TestWhy(t *testing.T) {
 			// 1 and the tombstone that replaced it stand together; 1 was there first.
 			[]string{"#0 (put 1 -> ok) returned at 5, before #2 (put 2 -> ok) was called at 30: 2 was there after (1, then missing ~7).",
 				"#2 (put 2 -> ok) returned at 40, before #3 (get -> missing ~7) was called at 50: (1, then missing ~7) was there after 2.",
-				"2 was written once, so it cannot be there both before and after."},
+				"In the core 2 is written once, so it cannot be there both before and after."},
 		},
 		"of two tombstones": {
 			history(put(0, 5, 1), swap(10, 20, 1, 2), bury(30, 40, 7, 2), bury(30, 40, 8, 2)),
-			[]string{"#2 (delete ~7 -> 2) and #3 (delete ~8 -> 2) both replaced 2.", "2 was written once, and what is replaced is gone."},
+			[]string{"#2 (delete ~7 -> 2) and #3 (delete ~8 -> 2) both replaced 2.", "In the core 2 is written once, and what is replaced is gone."},
 		},
 		"in a circle": {
 			// As it stood at 20, when the first of the two returned.

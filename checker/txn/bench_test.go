@@ -202,7 +202,7 @@ func TestAllocations(t *testing.T) {
 					}
 				})
 			}
-			if few, many := allocations(100), allocations(5000); few != many {
+			if few, many := allocations(100), allocations(5000); many > few+3 { // the runtime may ask, too
 				t.Errorf("%s, %s: %g for 100 transactions, %g for 5,000", kinds[0], level, few, many)
 			}
 		}
