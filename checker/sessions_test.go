@@ -452,3 +452,126 @@ func TestExcuseTouches(t *testing.T) {
 		}
 	}
 }
+
+// dense makes a key whose places are nearly all taken, and of whose writes many have no known outcome; a few
+// operations lie.
+func dense(rng *rand.Rand) *History {
+	h := &History{}
+	only := []Kind{Get, Put, CAS, Increment, Delete}
+	if rng.IntN(3) > 0 { // what is decided
+		only = [][]Kind{{Get, Get, Put}, {Get, Increment}, {Get, Get, Put, CAS}, {Get, Get, Put, Delete}}[rng.IntN(4)]
+	}
+	few := rng.IntN(3) == 0 // values, so that several may have left one
+	now, version := state{}, uint64(rng.IntN(2))
+	for i := range 3 + rng.IntN(7) {
+		kind := only[rng.IntN(len(only))]
+		arg := int64(i + 1)
+		if few || kind == Increment {
+			arg = int64(rng.IntN(3))
+		}
+		if kind == Delete && rng.IntN(2) == 0 {
+			arg = 0
+		}
+		op := Operation{Session: int32(i), ID: i, Key: "x", Kind: kind, Arg: arg, Call: int64(4*i + rng.IntN(4)), Outcome: Ok}
+		op.Return = op.Call + int64(rng.IntN(12))
+		if kind == CAS {
+			op.Old = now.value
+			if rng.IntN(3) == 0 {
+				op.Old = int64(rng.IntN(3))
+			}
+		}
+		then := now
+		switch {
+		case kind == Put || kind == CAS && now == (state{op.Old, true}):
+			then = state{arg, true}
+		case kind == Increment && now.exists:
+			then = state{now.value + arg, true}
+		case kind == Increment:
+			then = state{arg, true}
+		case kind == Delete && (arg != 0 || now.exists):
+			then = state{arg, false}
+		}
+		unknown := kind != Get && rng.IntN(2) == 0
+		switch {
+		case unknown && rng.IntN(4) == 0: // it never happens, or later
+			then = now
+		case then != now || kind != Get && kind != Delete && kind != CAS || rng.IntN(2) == 0:
+			version++
+		}
+		if unknown {
+			op.Outcome = []Outcome{Info, Pending}[rng.IntN(2)]
+			if op.Outcome == Pending {
+				op.Return = 0
+			}
+		} else {
+			op.Version, op.CommitTS = max(1, version), int64(max(1, version))
+			op.Result, op.Found = now.value, now.exists
+			switch kind {
+			case Put:
+				op.Result, op.Found = 0, false
+			case CAS:
+				op.Swapped = now == state{op.Old, true}
+			case Increment:
+				op.Result, op.Found = then.value, false
+			case Delete:
+				if arg == 0 {
+					op.Result = 0
+				}
+			}
+		}
+		now = then
+		h.Operations = append(h.Operations, op)
+	}
+	if rng.IntN(2) == 0 { // a read says something else, or looked elsewhere
+		op := &h.Operations[rng.IntN(len(h.Operations))]
+		switch {
+		case op.Outcome != Ok || isWrite(*op):
+		case rng.IntN(3) == 0:
+			op.Result, op.Found = int64(rng.IntN(4)), true
+		default:
+			op.Version = uint64(1 + rng.IntN(int(version)+1))
+			op.CommitTS = int64(op.Version)
+		}
+	}
+	return h
+}
+
+func TestOraclePlaces(t *testing.T) {
+	rng := rand.New(rand.NewPCG(17, 17))
+	rounds := histories(t, 20_000)
+	seen := map[string]int{}
+	for range rounds {
+		h := dense(rng)
+		if !applies("staleness/prefix", h.Operations) {
+			seen["unlike"]++
+			continue
+		}
+		r, j := CheckPrefix(h), weak["staleness/prefix"](h.Operations, 0)
+		want := Valid
+		switch {
+		case !j.duty || j.excused && r.Verdict == Unknown && r.Reason == ReasonNotApplicable:
+			want = Unknown
+		case j.wrong:
+			want = Invalid
+		}
+		if r.Verdict != want {
+			t.Fatalf("%s %s, want %s\n%s%s", r.Verdict, r.Reason, want, r.Text, show(h))
+		}
+		seen[r.Verdict.String()]++
+		toldWeak(t, h, r, "staleness/prefix")
+		if r.Verdict != Invalid {
+			continue
+		}
+		var core []Operation
+		for _, id := range r.Core {
+			core = append(core, h.Operations[id])
+		}
+		if !weak["staleness/prefix"](core, 0).wrong || !slices.Contains(r.Core, r.Op) {
+			t.Fatalf("core %v is not wrong alone\n%s%s", r.Core, r.Text, show(h))
+		}
+	}
+	if seen["valid"]*3 < rounds || seen["invalid"]*20 < rounds || seen["unknown"]*4 > rounds {
+		t.Error(seen)
+	}
+	t.Log(rounds, seen)
+}
