@@ -575,3 +575,65 @@ func TestOraclePlaces(t *testing.T) {
 	}
 	t.Log(rounds, seen)
 }
+
+// One or two writes of unknown outcome, and where they may stand. A number before an operation is its place.
+func TestPlaces(t *testing.T) {
+	at := func(version uint64, op Operation) Operation {
+		op.Version = version
+		return op
+	}
+	bury := func(op Operation, tombstone int64) Operation {
+		op.Arg = tombstone
+		return op
+	}
+	absent := func(call, ret, tombstone int64) Operation {
+		return Operation{Kind: Get, Call: call, Return: ret, Outcome: Ok, Result: tombstone}
+	}
+	for _, tt := range []struct {
+		name string
+		ops  []Operation
+		want Verdict
+		core []int
+		says string
+	}{
+		{"a swap of what is there", []Operation{at(1, put(0, 1, 1)), info(swap(2, 3, 1, 2)), at(3, get(4, 5, 2))}, Valid, nil, ""},
+		{"a swap of something else", []Operation{at(1, put(0, 1, 1)), info(swap(2, 3, 5, 2)), at(3, get(4, 5, 2))}, Unknown, nil, "#2 found"},
+		{"the first that is not decided", []Operation{at(1, put(0, 1, 1)), info(swap(2, 3, 5, 2)), info(swap(2, 3, 6, 3)), at(3, get(4, 5, 2)), at(5, get(4, 5, 3))}, Unknown, nil, "#3 found"},
+		{"the earlier call is the later operation", []Operation{info(put(50, 60, 2)), info(put(5, 60, 2)), at(1, get(5, 10, 2))}, Valid, nil, ""},
+		{"it must have been placed the other way round", []Operation{at(1, put(0, 1, 1)), info(put(0, 1, 2)), info(put(20, 21, 2)), at(2, get(20, 30, 2)), at(3, put(5, 6, 1)), at(4, get(7, 10, 2))}, Unknown, nil, "#5 found"},
+
+		{"increments of nothing", []Operation{info(increment(0, 1, 2, 0)), info(increment(5, 6, 2, 0)), at(2, get(5, 5, 4))}, Valid, nil, ""},
+		{"increments of a tombstone", []Operation{at(1, bury(remove(0, 1, false), 7)), info(increment(2, 3, 2, 0)), at(2, get(4, 5, 2))}, Valid, nil, ""},
+		{"increments without room", []Operation{info(increment(0, 1, 2, 0)), info(increment(0, 1, 2, 0)), at(1, get(4, 5, 4))}, Unknown, nil, "#2 found"},
+		{"one increment was called too late", []Operation{info(increment(0, 1, 2, 0)), info(increment(6, 7, 2, 0)), at(2, get(4, 5, 4))}, Unknown, nil, "#2 found"},
+		{"increments leave no tombstone", []Operation{info(increment(0, 1, 2, 0)), at(2, absent(4, 5, 9))}, Invalid, []int{1}, "no write before it left"},
+		{"increments are given up", []Operation{at(1, put(0, 1, 1)), info(increment(2, 3, 2, 0)), info(increment(20, 21, 1, 0)), at(3, get(4, 5, 9)), at(4, put(0, 1, 1)), at(6, get(22, 30, 4)), at(7, get(6, 19, 4))}, Unknown, nil, "#3 found"},
+		{"a put, or an increment before it", []Operation{at(1, put(0, 1, 1)), info(put(0, 1, 2)), info(increment(0, 1, 1, 0)), at(2, get(4, 5, 2)), at(3, put(4, 5, 0)), at(4, get(6, 7, 2))}, Unknown, nil, "#5 found"},
+
+		{"0, or nothing", []Operation{at(1, put(0, 1, 5)), info(put(0, 1, 0)), info(remove(0, 1, true)), at(3, increment(4, 5, 1, 1)), at(5, get(6, 7, 0))}, Unknown, nil, "#3 found"},
+		{"nothing, as 0 was used up", []Operation{at(1, put(0, 1, 5)), info(put(0, 1, 0)), info(remove(0, 1, true)), at(2, get(4, 5, 0)), at(3, put(4, 5, 5)), at(5, increment(6, 7, 1, 1))}, Unknown, nil, "#5 found"},
+		{"nothing, by another delete", []Operation{at(1, put(0, 1, 1)), info(remove(0, 1, true)), info(bury(remove(0, 1, true), 9)), at(2, getMissing(4, 5)), at(3, put(4, 5, 2)), at(5, remove(6, 7, false))}, Unknown, nil, "#5 found"},
+		{"something, behind a delete", []Operation{at(1, put(0, 1, 1)), info(remove(0, 1, true)), info(put(0, 1, 7)), at(2, getMissing(4, 5)), at(4, remove(6, 7, true))}, Unknown, nil, "#4 found"},
+		{"something twice, put once", []Operation{info(remove(0, 1, true)), info(remove(0, 1, true)), info(put(0, 1, 7)), at(3, remove(4, 5, true)), at(6, remove(6, 7, true))}, Unknown, nil, "#3 found"},
+		{"something, and only deletes", []Operation{info(remove(0, 1, true)), at(3, remove(4, 5, true))}, Invalid, []int{1}, "no write before it left"},
+
+		{"found before it was called", []Operation{info(put(20, 21, 2)), at(1, get(20, 30, 2)), at(2, get(5, 10, 2))}, Invalid, []int{0, 1, 2}, "only write #0 can have left, as #1 shows"},
+		{"and something else before", []Operation{at(1, put(0, 1, 1)), info(put(20, 21, 2)), at(2, get(20, 30, 2)), at(3, get(5, 10, 2))}, Invalid, []int{0, 1, 2, 3}, "only write #1 can have left, as #2 shows"},
+		{"the sum before it was called", []Operation{at(1, getMissing(0, 1)), at(2, put(0, 1, 1)), info(increment(20, 21, 1, 0)), at(3, get(22, 30, 2)), at(4, get(5, 10, 2))}, Invalid, []int{1, 2, 3, 4}, "only write #2 can have left, as #3 shows"},
+		{"whoever else left it", []Operation{info(put(0, 1, 9)), info(swap(0, 1, 9, 2)), info(put(20, 21, 2)), at(3, get(20, 30, 2)), at(3, get(5, 10, 2))}, Unknown, nil, "#4 found"},
+		{"left by whom is not decided", []Operation{info(put(20, 21, 2)), info(put(20, 21, 9)), info(swap(15, 16, 9, 5)), at(1, get(20, 30, 2)), at(4, get(15, 30, 5)), at(5, get(5, 10, 5))}, Unknown, nil, "#4 found"},
+		{"found again", []Operation{at(1, put(0, 1, 1)), info(put(0, 1, 2)), at(2, get(4, 5, 2)), at(3, put(4, 5, 3)), at(5, get(6, 7, 2))}, Invalid, []int{0, 1, 2, 3, 4}, "Only write #1, of unknown outcome"},
+		{"the old behind the new", []Operation{at(1, put(0, 1, 1)), info(put(0, 1, 2)), at(2, get(4, 5, 2)), at(3, get(4, 5, 2)), at(4, get(6, 7, 1))}, Invalid, []int{0, 1, 2, 4}, "nobody can have changed"},
+		{"no room", []Operation{at(1, put(0, 1, 1)), info(put(0, 1, 2)), at(2, increment(4, 5, 1, 3))}, Invalid, []int{0, 2}, "is the last before"},
+		{"something, behind two deletes", []Operation{at(1, put(0, 1, 1)), info(remove(0, 1, true)), at(2, getMissing(4, 5)), at(4, bury(remove(4, 5, false), 5)), at(6, remove(6, 7, true))}, Invalid, []int{3, 4}, "is the last before"},
+	} {
+		r := CheckPrefix(history(tt.ops...))
+		if r.Verdict != tt.want || !sameSet(r.Core, tt.core) || !strings.Contains(r.Text, tt.says) {
+			t.Errorf("%s: %s, core %v, want %s %v %q\n%s", tt.name, r.Verdict, r.Core, tt.want, tt.core, tt.says, r.Text)
+		}
+	}
+}
+
+func sameSet(a, b []int) bool {
+	return slices.Equal(slices.Sorted(slices.Values(a)), slices.Sorted(slices.Values(b)))
+}
