@@ -607,7 +607,7 @@ func TestPlaces(t *testing.T) {
 		{"increments without room", []Operation{info(increment(0, 1, 2, 0)), info(increment(0, 1, 2, 0)), at(1, get(4, 5, 4))}, Unknown, nil, "#2 found"},
 		{"one increment was called too late", []Operation{info(increment(0, 1, 2, 0)), info(increment(6, 7, 2, 0)), at(2, get(4, 5, 4))}, Unknown, nil, "#2 found"},
 		{"increments leave no tombstone", []Operation{info(increment(0, 1, 2, 0)), at(2, absent(4, 5, 9))}, Invalid, []int{1}, "no write before it left"},
-		{"increments are given up", []Operation{at(1, put(0, 1, 1)), info(increment(2, 3, 2, 0)), info(increment(20, 21, 1, 0)), at(3, get(4, 5, 9)), at(4, put(0, 1, 1)), at(6, get(22, 30, 4)), at(7, get(6, 19, 4))}, Unknown, nil, "#3 found"},
+		{"increments are given up", []Operation{at(1, put(0, 1, 1)), info(increment(20, 21, 2, 0)), info(increment(20, 21, 1, 0)), at(3, get(4, 30, 9)), at(4, put(0, 1, 1)), at(6, get(22, 30, 4)), at(7, get(6, 10, 4))}, Unknown, nil, "#3 found"},
 		{"a put, or an increment before it", []Operation{at(1, put(0, 1, 1)), info(put(0, 1, 2)), info(increment(0, 1, 1, 0)), at(2, get(4, 5, 2)), at(3, put(4, 5, 0)), at(4, get(6, 7, 2))}, Unknown, nil, "#5 found"},
 
 		{"0, or nothing", []Operation{at(1, put(0, 1, 5)), info(put(0, 1, 0)), info(remove(0, 1, true)), at(3, increment(4, 5, 1, 1)), at(5, get(6, 7, 0))}, Unknown, nil, "#3 found"},
@@ -619,6 +619,7 @@ func TestPlaces(t *testing.T) {
 
 		{"found before it was called", []Operation{info(put(20, 21, 2)), at(1, get(20, 30, 2)), at(2, get(5, 10, 2))}, Invalid, []int{0, 1, 2}, "only write #0 can have left, as #1 shows"},
 		{"and something else before", []Operation{at(1, put(0, 1, 1)), info(put(20, 21, 2)), at(2, get(20, 30, 2)), at(3, get(5, 10, 2))}, Invalid, []int{0, 1, 2, 3}, "only write #1 can have left, as #2 shows"},
+		{"and something else between", []Operation{at(1, put(0, 1, 2)), info(put(0, 1, 1)), at(2, get(2, 3, 1)), info(put(20, 21, 2)), at(3, get(20, 30, 2)), at(4, get(5, 10, 2))}, Invalid, []int{0, 2, 3, 4, 5}, "only write #3 can have left, as #4 shows"},
 		{"the sum before it was called", []Operation{at(1, getMissing(0, 1)), at(2, put(0, 1, 1)), info(increment(20, 21, 1, 0)), at(3, get(22, 30, 2)), at(4, get(5, 10, 2))}, Invalid, []int{1, 2, 3, 4}, "only write #2 can have left, as #3 shows"},
 		{"whoever else left it", []Operation{info(put(0, 1, 9)), info(swap(0, 1, 9, 2)), info(put(20, 21, 2)), at(3, get(20, 30, 2)), at(3, get(5, 10, 2))}, Unknown, nil, "#4 found"},
 		{"left by whom is not decided", []Operation{info(put(20, 21, 2)), info(put(20, 21, 9)), info(swap(15, 16, 9, 5)), at(1, get(20, 30, 2)), at(4, get(15, 30, 5)), at(5, get(5, 10, 5))}, Unknown, nil, "#4 found"},
