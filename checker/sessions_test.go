@@ -452,3 +452,189 @@ func TestExcuseTouches(t *testing.T) {
 		}
 	}
 }
+
+// dense makes a key whose places are nearly all taken, and of whose writes many have no known outcome; a few
+// operations lie.
+func dense(rng *rand.Rand) *History {
+	h := &History{}
+	only := []Kind{Get, Put, CAS, Increment, Delete}
+	if rng.IntN(3) > 0 { // what is decided
+		only = [][]Kind{{Get, Get, Put}, {Get, Increment}, {Get, Get, Put, CAS}, {Get, Get, Put, Delete}}[rng.IntN(4)]
+	}
+	few := rng.IntN(3) == 0 // values, so that several may have left one
+	now, version := state{}, uint64(rng.IntN(2))
+	for i := range 3 + rng.IntN(7) {
+		kind := only[rng.IntN(len(only))]
+		arg := int64(i + 1)
+		if few || kind == Increment {
+			arg = int64(rng.IntN(3))
+		}
+		if kind == Delete && rng.IntN(2) == 0 {
+			arg = 0
+		}
+		op := Operation{Session: int32(i), ID: i, Key: "x", Kind: kind, Arg: arg, Call: int64(4*i + rng.IntN(4)), Outcome: Ok}
+		op.Return = op.Call + int64(rng.IntN(12))
+		if kind == CAS {
+			op.Old = now.value
+			if rng.IntN(3) == 0 {
+				op.Old = int64(rng.IntN(3))
+			}
+		}
+		then := now
+		switch {
+		case kind == Put || kind == CAS && now == (state{op.Old, true}):
+			then = state{arg, true}
+		case kind == Increment && now.exists:
+			then = state{now.value + arg, true}
+		case kind == Increment:
+			then = state{arg, true}
+		case kind == Delete && (arg != 0 || now.exists):
+			then = state{arg, false}
+		}
+		unknown := kind != Get && rng.IntN(2) == 0
+		switch {
+		case unknown && rng.IntN(4) == 0: // it never happens, or later
+			then = now
+		case then != now || kind != Get && kind != Delete && kind != CAS || rng.IntN(2) == 0:
+			version++
+		}
+		if unknown {
+			op.Outcome = []Outcome{Info, Pending}[rng.IntN(2)]
+			if op.Outcome == Pending {
+				op.Return = 0
+			}
+		} else {
+			op.Version, op.CommitTS = max(1, version), int64(max(1, version))
+			op.Result, op.Found = now.value, now.exists
+			switch kind {
+			case Put:
+				op.Result, op.Found = 0, false
+			case CAS:
+				op.Swapped = now == state{op.Old, true}
+			case Increment:
+				op.Result, op.Found = then.value, false
+			case Delete:
+				if arg == 0 {
+					op.Result = 0
+				}
+			}
+		}
+		now = then
+		h.Operations = append(h.Operations, op)
+	}
+	if rng.IntN(2) == 0 { // a read says something else, or looked elsewhere
+		op := &h.Operations[rng.IntN(len(h.Operations))]
+		switch {
+		case op.Outcome != Ok || isWrite(*op):
+		case rng.IntN(3) == 0:
+			op.Result, op.Found = int64(rng.IntN(4)), true
+		default:
+			op.Version = uint64(1 + rng.IntN(int(version)+1))
+			op.CommitTS = int64(op.Version)
+		}
+	}
+	return h
+}
+
+func TestOraclePlaces(t *testing.T) {
+	rng := rand.New(rand.NewPCG(17, 17))
+	rounds := histories(t, 20_000)
+	seen := map[string]int{}
+	for range rounds {
+		h := dense(rng)
+		if !applies("staleness/prefix", h.Operations) {
+			seen["unlike"]++
+			continue
+		}
+		r, j := CheckPrefix(h), weak["staleness/prefix"](h.Operations, 0)
+		want := Valid
+		switch {
+		case !j.duty || j.excused && r.Verdict == Unknown && r.Reason == ReasonNotApplicable:
+			want = Unknown
+		case j.wrong:
+			want = Invalid
+		}
+		if r.Verdict != want {
+			t.Fatalf("%s %s, want %s\n%s%s", r.Verdict, r.Reason, want, r.Text, show(h))
+		}
+		seen[r.Verdict.String()]++
+		toldWeak(t, h, r, "staleness/prefix")
+		if r.Verdict != Invalid {
+			continue
+		}
+		var core []Operation
+		for _, id := range r.Core {
+			core = append(core, h.Operations[id])
+		}
+		if !weak["staleness/prefix"](core, 0).wrong || !slices.Contains(r.Core, r.Op) {
+			t.Fatalf("core %v is not wrong alone\n%s%s", r.Core, r.Text, show(h))
+		}
+	}
+	if seen["valid"]*3 < rounds || seen["invalid"]*20 < rounds || seen["unknown"]*4 > rounds {
+		t.Error(seen)
+	}
+	t.Log(rounds, seen)
+}
+
+// One or two writes of unknown outcome, and where they may stand. A number before an operation is its place.
+func TestPlaces(t *testing.T) {
+	at := func(version uint64, op Operation) Operation {
+		op.Version = version
+		return op
+	}
+	bury := func(op Operation, tombstone int64) Operation {
+		op.Arg = tombstone
+		return op
+	}
+	absent := func(call, ret, tombstone int64) Operation {
+		return Operation{Kind: Get, Call: call, Return: ret, Outcome: Ok, Result: tombstone}
+	}
+	for _, tt := range []struct {
+		name string
+		ops  []Operation
+		want Verdict
+		core []int
+		says string
+	}{
+		{"a swap of what is there", []Operation{at(1, put(0, 1, 1)), info(swap(2, 3, 1, 2)), at(3, get(4, 5, 2))}, Valid, nil, ""},
+		{"a swap of something else", []Operation{at(1, put(0, 1, 1)), info(swap(2, 3, 5, 2)), at(3, get(4, 5, 2))}, Unknown, nil, "#2 found"},
+		{"the first that is not decided", []Operation{at(1, put(0, 1, 1)), info(swap(2, 3, 5, 2)), info(swap(2, 3, 6, 3)), at(3, get(4, 5, 2)), at(5, get(4, 5, 3))}, Unknown, nil, "#3 found"},
+		{"the earlier call is the later operation", []Operation{info(put(50, 60, 2)), info(put(5, 60, 2)), at(1, get(5, 10, 2))}, Valid, nil, ""},
+		{"it must have been placed the other way round", []Operation{at(1, put(0, 1, 1)), info(put(0, 1, 2)), info(put(20, 21, 2)), at(2, get(20, 30, 2)), at(3, put(5, 6, 1)), at(4, get(7, 10, 2))}, Unknown, nil, "#5 found"},
+
+		{"increments of nothing", []Operation{info(increment(0, 1, 2, 0)), info(increment(5, 6, 2, 0)), at(2, get(5, 5, 4))}, Valid, nil, ""},
+		{"increments of a tombstone", []Operation{at(1, bury(remove(0, 1, false), 7)), info(increment(2, 3, 2, 0)), at(2, get(4, 5, 2))}, Valid, nil, ""},
+		{"increments without room", []Operation{info(increment(0, 1, 2, 0)), info(increment(0, 1, 2, 0)), at(1, get(4, 5, 4))}, Unknown, nil, "#2 found"},
+		{"one increment was called too late", []Operation{info(increment(0, 1, 2, 0)), info(increment(6, 7, 2, 0)), at(2, get(4, 5, 4))}, Unknown, nil, "#2 found"},
+		{"increments leave no tombstone", []Operation{info(increment(0, 1, 2, 0)), at(2, absent(4, 5, 9))}, Invalid, []int{1}, "no write before it left"},
+		{"increments are given up", []Operation{at(1, put(0, 1, 1)), info(increment(20, 21, 2, 0)), info(increment(20, 21, 1, 0)), at(3, get(4, 30, 9)), at(4, put(0, 1, 1)), at(6, get(22, 30, 4)), at(7, get(6, 10, 4))}, Unknown, nil, "#3 found"},
+		{"a put, or an increment before it", []Operation{at(1, put(0, 1, 1)), info(put(0, 1, 2)), info(increment(0, 1, 1, 0)), at(2, get(4, 5, 2)), at(3, put(4, 5, 0)), at(4, get(6, 7, 2))}, Unknown, nil, "#5 found"},
+
+		{"0, or nothing", []Operation{at(1, put(0, 1, 5)), info(put(0, 1, 0)), info(remove(0, 1, true)), at(3, increment(4, 5, 1, 1)), at(5, get(6, 7, 0))}, Unknown, nil, "#3 found"},
+		{"nothing, as 0 was used up", []Operation{at(1, put(0, 1, 5)), info(put(0, 1, 0)), info(remove(0, 1, true)), at(2, get(4, 5, 0)), at(3, put(4, 5, 5)), at(5, increment(6, 7, 1, 1))}, Unknown, nil, "#5 found"},
+		{"nothing, by another delete", []Operation{at(1, put(0, 1, 1)), info(remove(0, 1, true)), info(bury(remove(0, 1, true), 9)), at(2, getMissing(4, 5)), at(3, put(4, 5, 2)), at(5, remove(6, 7, false))}, Unknown, nil, "#5 found"},
+		{"something, behind a delete", []Operation{at(1, put(0, 1, 1)), info(remove(0, 1, true)), info(put(0, 1, 7)), at(2, getMissing(4, 5)), at(4, remove(6, 7, true))}, Unknown, nil, "#4 found"},
+		{"something twice, put once", []Operation{info(remove(0, 1, true)), info(remove(0, 1, true)), info(put(0, 1, 7)), at(3, remove(4, 5, true)), at(6, remove(6, 7, true))}, Unknown, nil, "#3 found"},
+		{"something, and only deletes", []Operation{info(remove(0, 1, true)), at(3, remove(4, 5, true))}, Invalid, []int{1}, "no write before it left"},
+
+		{"found before it was called", []Operation{info(put(20, 21, 2)), at(1, get(20, 30, 2)), at(2, get(5, 10, 2))}, Invalid, []int{0, 1, 2}, "only write #0 can have left, as #1 shows"},
+		{"and something else before", []Operation{at(1, put(0, 1, 1)), info(put(20, 21, 2)), at(2, get(20, 30, 2)), at(3, get(5, 10, 2))}, Invalid, []int{0, 1, 2, 3}, "only write #1 can have left, as #2 shows"},
+		{"and something else between", []Operation{at(1, put(0, 1, 2)), info(put(0, 1, 1)), at(2, get(2, 3, 1)), info(put(20, 21, 2)), at(3, get(20, 30, 2)), at(4, get(5, 10, 2))}, Invalid, []int{0, 2, 3, 4, 5}, "only write #3 can have left, as #4 shows"},
+		{"the sum before it was called", []Operation{at(1, getMissing(0, 1)), at(2, put(0, 1, 1)), info(increment(20, 21, 1, 0)), at(3, get(22, 30, 2)), at(4, get(5, 10, 2))}, Invalid, []int{1, 2, 3, 4}, "only write #2 can have left, as #3 shows"},
+		{"whoever else left it", []Operation{info(put(0, 1, 9)), info(swap(0, 1, 9, 2)), info(put(20, 21, 2)), at(3, get(20, 30, 2)), at(3, get(5, 10, 2))}, Unknown, nil, "#4 found"},
+		{"left by whom is not decided", []Operation{info(put(20, 21, 2)), info(put(20, 21, 9)), info(swap(15, 16, 9, 5)), at(1, get(20, 30, 2)), at(4, get(15, 30, 5)), at(5, get(5, 10, 5))}, Unknown, nil, "#4 found"},
+		{"found again", []Operation{at(1, put(0, 1, 1)), info(put(0, 1, 2)), at(2, get(4, 5, 2)), at(3, put(4, 5, 3)), at(5, get(6, 7, 2))}, Invalid, []int{0, 1, 2, 3, 4}, "Only write #1, of unknown outcome"},
+		{"the old behind the new", []Operation{at(1, put(0, 1, 1)), info(put(0, 1, 2)), at(2, get(4, 5, 2)), at(3, get(4, 5, 2)), at(4, get(6, 7, 1))}, Invalid, []int{0, 1, 2, 4}, "nobody can have changed"},
+		{"no room", []Operation{at(1, put(0, 1, 1)), info(put(0, 1, 2)), at(2, increment(4, 5, 1, 3))}, Invalid, []int{0, 2}, "is the last before"},
+		{"something, behind two deletes", []Operation{at(1, put(0, 1, 1)), info(remove(0, 1, true)), at(2, getMissing(4, 5)), at(4, bury(remove(4, 5, false), 5)), at(6, remove(6, 7, true))}, Invalid, []int{3, 4}, "is the last before"},
+	} {
+		r := CheckPrefix(history(tt.ops...))
+		if r.Verdict != tt.want || !sameSet(r.Core, tt.core) || !strings.Contains(r.Text, tt.says) {
+			t.Errorf("%s: %s, core %v, want %s %v %q\n%s", tt.name, r.Verdict, r.Core, tt.want, tt.core, tt.says, r.Text)
+		}
+	}
+}
+
+func sameSet(a, b []int) bool {
+	return slices.Equal(slices.Sorted(slices.Values(a)), slices.Sorted(slices.Values(b)))
+}

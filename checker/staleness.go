@@ -133,14 +133,14 @@ type stand struct {
 }
 
 func (s *stand) pass(m mark, op *Operation, want sight) {
-	if want.exact && !want.missing {
+	switch {
+	case !m.read:
+		s.now, _ = leaves(op)
+		s.author, s.write, s.fact, s.at = -1, m.i, m.i, m.at
+	case want.exact:
 		if s.at = m.at; s.now != want.state {
 			s.now, s.fact = want.state, m.i
 		}
-	}
-	if !m.read {
-		s.now, _ = leaves(op)
-		s.author, s.write, s.fact, s.at = -1, m.i, m.i, m.at
 	}
 	s.last = m.at
 }
@@ -211,7 +211,9 @@ func unknownsOf(c *columnar) *unknowns {
 	return u
 }
 
-// explain tells whether the operation m may have found what it found, and places who left it.
+// explain tells whether the operation m may have found what it found, and places who left it. It may be
+// illegal only for what is certain: that the state was another at fact, and that of those called in time
+// nobody can have changed it since.
 func (u *unknowns) explain(s *stand, m mark, want sight) answer {
 	h := u.c.h
 	op, same := &h.Operations[m.i], want.of(s.now)
@@ -222,7 +224,7 @@ func (u *unknowns) explain(s *stand, m mark, want sight) answer {
 		return illegal
 	}
 	left := u.left[stateOf{m.key, want.state}]
-	if want.exact && !want.missing && room(s.last, m) > 0 && !same {
+	if want.exact && !want.missing && room(s.last, m) > 0 {
 		for _, i := range left {
 			w := &h.Operations[i]
 			if _, placed := u.placed[i]; placed || w.Call > op.Return || w.Kind == CAS && s.now != (state{w.Old, true}) {
