@@ -149,7 +149,6 @@ func TestSteps(t *testing.T) {
 		}
 		a := &analysis{h: h, columns: c}
 		a.judge(ReadCommitted)
-		a.steps = 0
 		return a, a.peel(search{mask: ww | wr | rw}, nil)
 	}
 	// each of a ring read what the next wrote; two in their midst read each other's
@@ -167,17 +166,23 @@ func TestSteps(t *testing.T) {
 			t.Errorf("%d steps, %d were allowed; a cycle of %d", a.steps, steps, len(c))
 		}
 	}
-	// n readers that missed n appends that nobody read, and the first two a cycle
-	fan := []ops{{list("x"), app("a", 1), list("b", 1)}, {list("x"), app("b", 1), list("a", 1)}}
+	// to take away all is to look at every edge once
+	b, left := rest(serialHistory(n, false, false))
+	b.steps = 0
+	if b.peel(left.search, nil); left.states != 0 || b.steps != int64(len(b.to)) {
+		t.Errorf("%d steps for %d edges", b.steps, len(b.to))
+	}
+	// three are a cycle; n saw the first of them, and missed n appends that nobody read
+	fan := []ops{{app("a", 1), list("b", 1)}, {list("c", 1), app("b", 1)}, {list("a", 1), app("c", 1)}}
 	for i := range int64(n) {
-		fan = append(fan, ops{list("x")}, ops{app("x", i)})
+		fan = append(fan, ops{list("a", 1), list("x")}, ops{app("x", i)})
 	}
 	a, r := rest(concurrent(fan...))
 	a.steps = 0
 	f := &finder{rest: r, a: a}
 	l := len(r.degree)
 	f.seen, f.prev, f.depth, f.via = make([]int32, l), make([]int32, l), make([]int32, l), make([]int32, l)
-	if c := f.around(0, l); len(c) != 2 || a.steps < n || a.steps > 5*n {
+	if c := f.around(0, l); len(c) != 3 || a.steps < 3*n || a.steps > 5*n {
 		t.Errorf("%d steps, %v", a.steps, c)
 	}
 }

@@ -221,6 +221,7 @@ func TestDirect(t *testing.T) {
 		{"garbage-read", []int{0}, concurrent(ops{list("x", 1), list("y", 2, 2)}, ops{app("y", 2)})}, // the first is told
 		{"internal", []int{1}, concurrent(ops{app("x", 1), list("x", 1)}, ops{list("x", 1), list("x", 1, 2), app("x", 2)})},
 		{"internal", []int{1}, concurrent(ops{app("x", 1), list("x", 1)}, ops{list("x", 1, 2), list("x", 1), app("x", 2)})},
+		{"internal", []int{2}, concurrent(ops{list("x", 1, 2)}, ops{app("x", 1)}, ops{list("x", 1, 2), app("x", 2)})},
 		{"duplicate-effect", []int{0, 1, 2}, unknown(1, concurrent(ops{get("x", 1, 1)}, ops{put("x", 1, 0)}, ops{get("x", 1, 2)}))},
 	} {
 		for level := ReadCommitted; level <= StrictSerializable; level++ {

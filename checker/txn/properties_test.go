@@ -224,6 +224,10 @@ func TestDecided(t *testing.T) {
 	if r := check(t, loose, Serializable); r.Verdict != checker.Invalid || !slices.Equal(r.Core, []int{2, 3}) {
 		t.Errorf("%s %v\n%s", r.Verdict, r.Core, r.Text)
 	}
+	lost := concurrent(ops{list("a"), list("x"), app("x", 1)}, ops{list("x"), app("x", 2)}, ops{list("y"), list("y"), app("y", 3)})
+	if r := check(t, lost, SnapshotIsolation); r.Anomaly != "lost-update" || !slices.Equal(r.Core, []int{0, 1}) || r.Cycle[0].Key != "x" {
+		t.Errorf("%s %v\n%s", r.Verdict, r.Core, r.Text)
+	}
 	skew := concurrent(ops{list("x"), app("y", 3), app("u", 1), app("u", 2)}, ops{list("y"), app("x", 4)})
 	if r := check(t, skew, SnapshotIsolation); r.Verdict != checker.Valid {
 		t.Errorf("%s %v\n%s", r.Verdict, r.Core, r.Text)
