@@ -425,6 +425,22 @@ func TestModelBudget(t *testing.T) {
 	if r := QueueModel().Check(calls, Budget{Steps: 1}); r.Verdict != Unknown || r.Reason != ReasonBudget {
 		t.Errorf("%s %s", r.Verdict, r.Reason)
 	}
+	other := insert
+	other.Input.Value, other.Call, other.Return = 2, 2, 3
+	take := func(v, call, ret int64) modelCall {
+		return modelCall{Input: Input{Do: Take}, Output: Output{Found: true, Value: v}, Outcome: Ok, Call: call, Return: ret}
+	}
+	overtaken := []modelCall{insert, other, take(2, 4, 5), take(1, 6, 7)}
+	if r := QueueModel().Check(overtaken, Budget{Steps: 1}); r.Verdict != Unknown || r.Reason != ReasonBudget { // to confirm it takes more
+		t.Errorf("%s %s", r.Verdict, r.Reason)
+	}
+	// The first take is wrong whatever follows; unless one of which nobody knows was called in time to matter.
+	for call, op := range map[int64]int{6: 3, 7: 3, 8: 2} {
+		unknown := modelCall{Input: Input{Do: Take}, Outcome: Info, Call: call}
+		if r := QueueModel().Check(append(slices.Clip(overtaken), unknown), Budget{}); r.Verdict != Invalid || r.Op != op {
+			t.Errorf("unknown at %d: %s, operation %d, want %d", call, r.Verdict, r.Op, op)
+		}
+	}
 	if r := QueueModel().Check(calls, Budget{}); r.Verdict != Invalid || r.Class != "linearizability/queue" {
 		t.Errorf("%s %s", r.Verdict, r.Class)
 	}

@@ -229,13 +229,13 @@ func elements(name string, order *discipline, place func(s []int64, v int64) int
 		},
 		Read: func(in Input, out *Output) bool { return in.Do == Take && out != nil && !out.Found },
 		Element: func(in Input, out *Output) (int64, bool) {
-			if in.Do == Take {
-				if out == nil || !out.Found {
-					return 0, false
-				}
-				return out.Value, true
+			switch {
+			case in.Do != Take:
+				return in.Value, true
+			case out == nil:
+				return 0, false
 			}
-			return in.Value, true
+			return out.Value, out.Found
 		},
 		Step: func(s []int64, in Input, out *Output) ([]int64, bool) {
 			switch {

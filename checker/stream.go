@@ -78,8 +78,7 @@ type streamZone struct {
 
 type streamBlock struct {
 	f, s    int64
-	past    int64         // latest call of zones that are over
-	zones   []*streamZone // the others, from first to last
+	zones   []*streamZone // from first to last
 	settled bool
 }
 
@@ -140,9 +139,7 @@ func (s *Stream) Return(op *Operation) {
 		if mayWrite(op) {
 			s.unwrite(k, k.zones[left])
 		}
-		if !s.over(k) {
-			s.find(k, op, seen(op))
-		}
+		s.find(k, op, seen(op))
 	case !mayWrite(op): // a CAS that replaced a value with itself
 		s.find(k, op, left)
 	default:
@@ -293,7 +290,7 @@ func (k *streamKey) happen(z *streamZone) {
 // begin makes a block of z alone.
 func (z *streamZone) begin() {
 	z.alone[0], z.block = z, &z.own
-	z.own = streamBlock{f: never, s: math.MinInt64, past: math.MinInt64, zones: z.alone[:]}
+	z.own = streamBlock{f: never, s: math.MinInt64, zones: z.alone[:]}
 }
 
 // join binds z to the zone that its writer found, and that one, if it happened by this, to the next; then
@@ -335,7 +332,7 @@ func (k *streamKey) merge(a, b *streamBlock) {
 
 // measure finds f and s of a block, and reports whether no zone in it must stand before one in front of it.
 func (b *streamBlock) measure() bool {
-	latest, right := b.past, true
+	latest, right := int64(math.MinInt64), true
 	for _, z := range b.zones {
 		right = right && z.f >= latest
 		b.f, latest = min(b.f, z.f), max(latest, z.s)
@@ -400,12 +397,12 @@ func (k *streamKey) raise(b *streamBlock) {
 	}
 }
 
-// trim drops the zones of b that are over.
+// trim drops the zones of b that are over. Who of them was called last does not matter any more: that was no
+// later than the f of the zone behind it, so before horizon, and what returns from now on was called after that.
 func (k *streamKey) trim(b *streamBlock) {
 	for at := len(b.zones) - 1; at > 0; at-- {
 		if b.zones[at].f < k.horizon {
 			for _, z := range b.zones[:at] {
-				b.past = max(b.past, z.s)
 				delete(k.zones, z.state)
 			}
 			b.zones = slices.Delete(b.zones, 0, at)

@@ -355,6 +355,17 @@ func TestStreamScripts(t *testing.T) {
 		// found when it was over, put at once again
 		{"put again at the instant at which it was found over", Unknown, []Operation{puts(10, 0, 1, Ok), swapsTo(10, 11, 2, 3, Ok), gets(11, 4, 5),
 			gets(11, 6, 7), swapsTo(11, 6, 8, 9, Ok), puts(10, 11, 14, Ok), gets(11, 14, 17), swapsTo(10, 11, 17, 19, Ok)}},
+		{"found when it was over, put again at this instant", Unknown, []Operation{puts(1, 1, 2, Ok), puts(2, 3, 5, Ok), gets(1, 10, 13),
+			puts(1, 13, 0, Pending)}},
+		// and in between a return that lets the horizon move
+		{"found when it was replaced, put again at this instant", Unknown, []Operation{puts(1, 1, 2, Ok), swapsTo(1, 2, 3, 5, Ok), gets(1, 10, 13),
+			{Kind: Get, Return: 13, Outcome: Info}, puts(1, 13, 0, Pending)}},
+		// 4 returned at 17, 1 was there at 20; 3 settles at the same time, after them, and was called at 15
+		{"an old value, and who settled last was not called last", Invalid, []Operation{puts(1, 0, 1, Ok), puts(4, 0, 17, Ok), puts(3, 15, 25, Ok),
+			gets(1, 20, 21), {Kind: Get, Call: 15, Return: 27, Outcome: Info}, gets(4, 30, 31)}},
+		// 1 was called last, 2 at 18, after the return of 1; 3, that settles after 2, was called at 15
+		{"the value that was called last, over by the one before it", Invalid, []Operation{puts(1, 0, 16, Ok), puts(3, 15, 30, Ok), puts(2, 18, 22, Ok),
+			gets(1, 20, 21), {Kind: Get, Call: 14, Return: 31, Outcome: Info}, gets(1, 40, 41)}},
 	} {
 		var s Stream
 		script(&s, tt.ops...)
@@ -391,6 +402,21 @@ func TestStreamKeepsLittle(t *testing.T) {
 	if n := len(s.keys[""].zones); n != 1 {
 		t.Errorf("%d states, of which one can be found", n)
 	}
+	waiting := Operation{ID: 1000, Kind: Get, Call: at + 1}
+	s.Call(&waiting)
+	do(puts(200, 0, 0, Ok))
+	for v := range int64(100) {
+		do(swapsTo(v+200, v+201, 0, 0, Ok))
+	}
+	if n := len(s.keys[""].zones); n != 102 {
+		t.Errorf("%d states that one who waits may find", n)
+	}
+	waiting.Outcome, waiting.Return = Info, at+2
+	s.Return(&waiting)
+	if n := len(s.keys[""].zones); n != 1 {
+		t.Errorf("%d states, of which one can be found by who calls now", n)
+	}
+	at += 2
 	s.Call(&Operation{ID: 1, Key: "early", Kind: Get, Call: at + 2})
 	s.Return(&Operation{ID: 1, Key: "early", Kind: Get, Call: at + 2, Return: at + 3, Result: 5, Found: true, Outcome: Ok})
 	s.Call(&Operation{ID: 2, Key: "early", Kind: Put, Arg: 5, Call: at + 3})
@@ -417,7 +443,7 @@ func TestStreamKeepsLittle(t *testing.T) {
 
 // What nobody can be told: a call or a return twice, a return of nothing, the past.
 func TestStreamToldWrong(t *testing.T) {
-	put := puts(1, 5, 0, Pending)
+	put := puts(1, 5, 6, Pending)
 	done := puts(1, 5, 6, Ok)
 	for name, tell := range map[string]func(s *Stream){
 		"one call twice":                     func(s *Stream) { s.Call(&put); s.Call(&put) },
