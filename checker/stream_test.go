@@ -360,6 +360,9 @@ func TestStreamScripts(t *testing.T) {
 		// and in between a return that lets the horizon move
 		{"found when it was replaced, put again at this instant", Unknown, []Operation{puts(1, 1, 2, Ok), swapsTo(1, 2, 3, 5, Ok), gets(1, 10, 13),
 			{Kind: Get, Return: 13, Outcome: Info}, puts(1, 13, 0, Pending)}},
+		// over when 2 returned at 3; that 3 returned late enough does not help
+		{"the first of a chain, over since the second", Invalid, []Operation{puts(1, 0, 1, Ok), swapsTo(1, 2, 2, 3, Ok), swapsTo(2, 3, 2, 20, Ok),
+			gets(1, 10, 25)}},
 		// 4 returned at 17, 1 was there at 20; 3 settles at the same time, after them, and was called at 15
 		{"an old value, and who settled last was not called last", Invalid, []Operation{puts(1, 0, 1, Ok), puts(4, 0, 17, Ok), puts(3, 15, 25, Ok),
 			gets(1, 20, 21), {Kind: Get, Call: 15, Return: 27, Outcome: Info}, gets(4, 30, 31)}},
