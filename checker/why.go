@@ -32,9 +32,7 @@ func (z *zones) why(core []Operation, name func(op *Operation) string) []string 
 	for i := range core {
 		ops[i] = &core[i]
 	}
-	if answer, _ := z.decide(ops); answer != illegal {
-		return nil
-	}
+	z.decide(ops)
 	called := func(i int32) string { return name(ops[i]) }
 	a, b := z.best.a, z.best.b
 	switch z.best.how {

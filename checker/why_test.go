@@ -80,6 +80,15 @@ func TestWhy(t *testing.T) {
 				"#2 (put 2 -> ok) returned at 40, before #3 (get -> missing ~7) was called at 50: (1, then missing ~7) was there after 2.",
 				"In the core 2 is written once, so it cannot be there both before and after."},
 		},
+		"the start": {
+			history(put(0, 5, 1), getMissing(10, 20)),
+			[]string{"#0 (put 1 -> ok) returned at 5, before #1 (get -> missing) was called at 10: the missing key of the start was there after 1.",
+				"Nothing is there before the start."},
+		},
+		"what replaced another returned first": {
+			history(put(0, 50, 1), bury(10, 20, 7, 1), put(30, 40, 2), grave(60, 70, 7)),
+			[]string{"#1 (delete ~7 -> 1) returned at 20, before #2 (put 2 -> ok) was called at 30: 2 was there after (1, then missing ~7)."},
+		},
 		"of two tombstones": {
 			history(put(0, 5, 1), swap(10, 20, 1, 2), bury(30, 40, 7, 2), bury(30, 40, 8, 2)),
 			[]string{"#2 (delete ~7 -> 2) and #3 (delete ~8 -> 2) both replaced 2.", "In the core 2 is written once, and what is replaced is gone."},
@@ -98,6 +107,42 @@ func TestWhy(t *testing.T) {
 		}
 		if r.Verdict != Invalid {
 			t.Error(name, r.Verdict, fmt.Sprint(r.Core))
+		}
+	}
+}
+
+// Who was over before whom: what touches is not in order, what is open is over before nobody, and what
+// follows from others is left out.
+func TestNoOrder(t *testing.T) {
+	rows := []row{
+		{id: 0, call: 0, ret: 10, label: "a"},
+		{id: 1, call: 10, ret: 20, label: "touches a"},
+		{id: 2, call: 30, ret: 40, label: "b"},
+		{id: 3, call: 50, ret: 60, label: "c"},
+		{id: 4, call: 0, ret: 5, open: true, label: "open"},
+	}
+	got := noOrder(rows, "#3 (c)")
+	for i, want := range []string{"#0 (a) returned at 10, before #2 (b) was called at 30.",
+		"#1 (touches a) returned at 20, before #2 (b) was called at 30.", "#2 (b) returned at 40, before #3 (c) was called at 50."} {
+		if got[i] != want {
+			t.Errorf("%q, want %q", got[i], want)
+		}
+	}
+	if len(got) != 4 || !strings.HasSuffix(got[3], "gives every operation its answer; #3 (c) is the first to return without one.") {
+		t.Errorf("%q", got)
+	}
+}
+
+// Of the states of a block that tie, the first speaks.
+func TestWhyOfEquals(t *testing.T) {
+	h := history(put(0, 10, 2), put(20, 30, 1),
+		Operation{Kind: Delete, Arg: 7, Result: 1, Found: true, Outcome: Ok, Call: 20, Return: 30}, get(80, 90, 2))
+	var z zones
+	got := z.why(h.Operations, func(op *Operation) string { return fmt.Sprint("#", op.ID) })
+	for _, want := range []string{"#0 returned at 10, before #1 was called at 20: (1, then missing ~7) was there after 2.",
+		"#1 returned at 30, before #3 was called at 80: 2 was there after (1, then missing ~7)."} {
+		if !slices.Contains(got, want) {
+			t.Errorf("no %q in %q", want, got)
 		}
 	}
 }
