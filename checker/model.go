@@ -297,6 +297,7 @@ func (m *Model[S, I, O]) explain(s *meter, key string, evidence []task[I, O], cl
 	}
 	core := left()
 	op := m.lastReply(core)
+	core = slices.DeleteFunc(core, func(t task[I, O]) bool { return t.call > op.ret }) // too late to have helped
 	r := Report{Verdict: Invalid, Class: "linearizability/" + m.Name, Key: key, Op: op.id}
 	for _, t := range core {
 		r.Core = append(r.Core, t.id)
